@@ -1,0 +1,27 @@
+"""Paths and constants that every layer may use. Imports nothing of cgtool, and nothing heavy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+Direction = Literal["A_to_B", "B_to_A"]
+DIRECTIONS: tuple[Direction, Direction] = ("A_to_B", "B_to_A")
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16", "fp16")
+
+MAX_AUTO_SIZE = 720
+"""The network's short side in pixels never exceeds this when ``--size auto`` chooses it."""
+
+
+def cache_dir() -> Path:
+    """The user's cache folder for compiled engines and measured timings.
+
+    ``$CGTOOL_CACHE`` overrides the platform's own place. The folder may not exist yet.
+    """
+    override = os.environ.get("CGTOOL_CACHE")
+    return Path(override) if override else Path(platformdirs.user_cache_dir("cgtool", appauthor=False))

@@ -1,0 +1,76 @@
+"""What can go wrong, as one tree. Every message names the thing, the reason and what to do.
+
+CgtoolError                 exit code 1
+├── UsageError              exit code 2: the request itself can't be met (unknown domain, clashing options)
+├── MediaError              a video or image that can't be read, or an output that can't be written
+│   └── OutputExistsError   refused, because nothing is overwritten unasked
+├── EncoderError            the encoder failed; carries its own last words
+├── ModelError              a model folder or checkpoint that is missing, damaged or foreign
+├── EngineError             a backend that can't be opened or that failed
+│   └── OutOfMemoryError    the device ran out of memory; a smaller batch may fit
+└── Terminated              SIGTERM was received (exit code 143); Ctrl-C stays KeyboardInterrupt (130)
+
+Errors of libraries are translated at the boundary where the library is called, with ``raise ... from``.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class CgtoolError(Exception):
+    """Base of every error that cgtool raises on purpose.
+
+    Args:
+        message: What was wrong, as a clause without a full stop.
+        path: The file or folder concerned; it leads the message.
+        hint: What the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, path: str | os.PathLike[str] | None = None, hint: str | None = None) -> None:
+        self.message = message
+        self.path = None if path is None else os.fspath(path)
+        self.hint = hint
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        text = self.message if self.path is None else f"{self.path}: {self.message}"
+        return text if self.hint is None else f"{text}. {self.hint}"
+
+
+class UsageError(CgtoolError):
+    """The request itself can't be met."""
+
+    exit_code = 2
+
+
+class MediaError(CgtoolError):
+    """A video or image can't be read, or an output can't be written."""
+
+
+class OutputExistsError(MediaError):
+    """The output exists and overwriting was not asked for."""
+
+
+class EncoderError(CgtoolError):
+    """The encoder failed."""
+
+
+class ModelError(CgtoolError):
+    """A model folder or checkpoint is missing, damaged or foreign."""
+
+
+class EngineError(CgtoolError):
+    """A backend can't be opened, or failed while it ran."""
+
+
+class OutOfMemoryError(EngineError):
+    """The device ran out of memory."""
+
+
+class Terminated(CgtoolError):
+    """SIGTERM was received."""
+
+    exit_code = 143

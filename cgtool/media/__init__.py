@@ -1,0 +1,1 @@
+"""Readers and writers of video and images; colour; timing."""

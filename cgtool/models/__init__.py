@@ -1,0 +1,1 @@
+"""Generators, discriminators, checkpoints and model folders."""

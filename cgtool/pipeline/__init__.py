@@ -1,0 +1,1 @@
+"""Threads and bounded queues; knows no codec and no network."""

@@ -106,7 +106,8 @@ class VideoWriter:
         try:
             if self._nut is None:
                 self._open_nut()
-            assert self._nut is not None and self._stream is not None
+            assert self._nut is not None
+            assert self._stream is not None
             picture = self._convert(frame)
             picture.pts = self._clock.tick(frame)
             picture.time_base = self._clock.time_base
@@ -183,7 +184,8 @@ class _Clock:
     def __init__(self, container: Container, info: VideoInfo) -> None:
         self._container = container
         rate = info.average_rate or Fraction(25)
-        self.time_base = {"source": info.time_base, "frames": 1 / rate, "centiseconds": Fraction(1, 100)}[container.clock]
+        grids = {"source": info.time_base, "frames": 1 / rate, "centiseconds": Fraction(1, 100)}
+        self.time_base = grids[container.clock]
         self._last: int | None = None
         self._worst_seconds = Fraction(0)
 

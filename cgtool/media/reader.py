@@ -251,6 +251,11 @@ class VideoReader:
         if self._colour.hdr:
             self.warnings.append(f"HDR ({self._colour.hdr}) is tone-mapped to SDR BT.709")
 
+    @property
+    def span_seconds(self) -> tuple[Fraction | None, Fraction | None]:
+        """The span that is read, on the file's own clock; None where it is open."""
+        return self._start_time, self._end_time
+
     def streams(self) -> list[SourceStream]:
         """Every stream of the file, in its order."""
         return [_source_stream(stream) for stream in self._container.streams]

@@ -98,10 +98,13 @@ def _plain_state(loaded: object) -> State:
         norm = key.removesuffix(".running_mean")
         if norm != key and f"{norm}.weight" in state:
             raise ModelError("uses batch normalization", hint=_SUPPORTED)
-    # PyTorch before 0.4 saved running statistics for instance normalization, though it did not use them.
-    state = {key: value for key, value in state.items() if not key.endswith(_RUNNING_STATISTICS)}
-    # vintagify calls a residual block's layers block where the reference calls them conv_block.
-    return {re.sub(r"^(model\.\d+)\.block\.", r"\1.conv_block.", key): value for key, value in state.items()}
+    return {
+        # vintagify calls a residual block's layers block where the reference calls them conv_block.
+        re.sub(r"^(model\.\d+)\.block\.", r"\1.conv_block.", key): value
+        for key, value in state.items()
+        # PyTorch before 0.4 saved running statistics for instance normalization, though it did not use them.
+        if not key.endswith(_RUNNING_STATISTICS)
+    }
 
 
 def _structure(state: State) -> ResNetConfig | UNetConfig:
@@ -115,7 +118,7 @@ def _structure(state: State) -> ResNetConfig | UNetConfig:
         )
     if _kernel(state, "model.1") == 7:
         return _resnet_structure(state)
-    raise ModelError(f"an unknown network, with weights such as {next(iter(state))}", hint=_SUPPORTED)
+    raise ModelError(f"an unknown network, with weights such as {next(iter(state), 'none')}", hint=_SUPPORTED)
 
 
 def _kernel(state: State, layer: str) -> int | None:

@@ -150,8 +150,10 @@ class Screen:
 
 def _describe(result: Result) -> str:
     if result.status == "skipped":
-        return f"{result.input}: skipped, {result.output} {result.reason}" if result.reason == "exists already" else (
-            f"{result.input}: skipped, {result.reason}"
+        return (
+            f"{result.input}: skipped, {result.output} {result.reason}"
+            if result.reason == "exists already"
+            else (f"{result.input}: skipped, {result.reason}")
         )
     frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
     how = f"{result.engine} {result.precision} at {result.size}"

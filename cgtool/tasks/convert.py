@@ -292,9 +292,7 @@ def _make_folder(target: Path) -> Path:
     return target
 
 
-def _convert_video(
-    job: Job, translator: Translator, unfinished: Result, options: ConvertOptions
-) -> Iterator[Event]:
+def _convert_video(job: Job, translator: Translator, unfinished: Result, options: ConvertOptions) -> Iterator[Event]:
     assert job.source is not None
     assert job.target is not None
     container = CONTAINERS[job.target.suffix.lower()]

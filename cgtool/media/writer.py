@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+import numpy as np
 from av.container import OutputContainer
 from av.filter import Graph
 from av.video.frame import VideoFrame
@@ -22,7 +23,7 @@ from av.video.stream import VideoStream
 
 from cgtool.errors import EncoderError, MediaError, OutputExistsError
 from cgtool.frame import Frame
-from cgtool.media.colour import Colour
+from cgtool.media.colour import Colour, is_rgb_format
 from cgtool.media.containers import CarriedStream, Container
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
@@ -130,9 +131,13 @@ class VideoWriter:
         self._stream = stream
 
     def _convert(self, frame: Frame) -> VideoFrame:
-        picture = VideoFrame.from_ndarray(frame.pixels, format="rgb24")
         if self._pixel_format == "rgb24":
-            return picture
+            return VideoFrame.from_ndarray(frame.pixels, format="rgb24")
+        if self._colour.full_range and not is_rgb_format(self._pixel_format):
+            planes = self._colour.full_range_yuv(frame.pixels).transpose(2, 0, 1)
+            picture = VideoFrame.from_ndarray(np.ascontiguousarray(planes), format="yuv444p")
+        else:
+            picture = VideoFrame.from_ndarray(frame.pixels, format="rgb24")
         if self._graph is None:
             self._graph = build_graph(picture, self._clock.time_base, self._colour.encode_filters(self._pixel_format))
         self._graph.push(picture)

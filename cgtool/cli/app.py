@@ -1,0 +1,85 @@
+"""The ``cgtool`` program: commands loaded when they are called, errors turned into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn, cast
+
+import click
+
+from cgtool import __version__
+from cgtool.errors import CgtoolError, Terminated
+
+# Command -> where it is. Nothing of a command is imported before it is called: --help must be instant.
+_COMMANDS = {
+    "convert": "cgtool.cli.convert:convert",
+    "models": "cgtool.cli.models:models",
+}
+_SUMMARIES = {
+    "convert": "Move videos and images to another domain.",
+    "models": "List models, and import the reference CycleGAN's checkpoints.",
+}
+
+
+class LazyGroup(click.Group):
+    """A command group that imports a command only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name].split(":")
+        return cast(click.Command, getattr(importlib.import_module(module), name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands in the help without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _SUMMARIES[name]) for name in _COMMANDS])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cgtool", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Move footage from one domain to another with CycleGAN.
+
+    Exit codes: 0 all done, 1 something failed (the rest is done), 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    """
+
+
+def main() -> NoReturn:
+    """Run the program and exit."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        result = cli.main(standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except CgtoolError as error:
+        if not isinstance(error, Terminated):
+            click.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone, as in `cgtool ... | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    if code in (130, 143):
+        # A stopped pipeline may have a thread deep in foreign code; interpreter shutdown would wait for it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated("stopped by SIGTERM")

@@ -1,0 +1,160 @@
+"""What a conversion looks like: a progress bar on a terminal, one line a file elsewhere, or JSON lines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from types import TracebackType
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from cgtool.tasks.convert import Advanced, EngineOpened, Event, Finished, Result, Started
+
+
+class _FpsColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None or task.fields.get("overall") else f"{task.speed:.1f} fps", style="cyan")
+
+
+class Screen:
+    """Shows a conversion's events.
+
+    Args:
+        as_json: One JSON object a line on standard output, nothing else.
+        quiet: Errors only.
+        verbose: More.
+        results_to_stderr: Standard output carries an image.
+
+    Attributes:
+        failed: Files that failed so far.
+    """
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, results_to_stderr: bool) -> None:
+        self._as_json = as_json
+        self._quiet = quiet
+        self._verbose = verbose
+        self._results_to_stderr = results_to_stderr
+        self._counts = {"converted": 0, "skipped": 0, "failed": 0}
+        self._progress: Progress | None = None
+        if sys.stderr.isatty() and not quiet and not as_json:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                _FpsColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+        self._overall: TaskID | None = None
+        self._file: TaskID | None = None
+
+    @property
+    def failed(self) -> int:
+        """Files that failed so far."""
+        return self._counts["failed"]
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Started):
+            self._start(event)
+        elif isinstance(event, EngineOpened):
+            self._tell_engine(event)
+        elif isinstance(event, Advanced):
+            if self._progress is not None and self._file is not None:
+                total = event.estimated_frames
+                total = None if total is None else max(total, event.frames)
+                self._progress.update(self._file, completed=event.frames, total=total)
+        elif isinstance(event, Finished):
+            self._finish(event.result)
+
+    def _start(self, event: Started) -> None:
+        if self._progress is None:
+            return
+        if event.total > 1 and self._overall is None:
+            self._overall = self._progress.add_task("all files", total=event.total, overall=True)
+        self._file = self._progress.add_task(escape(event.job.source_name), total=None)
+
+    def _tell_engine(self, event: EngineOpened) -> None:
+        if self._verbose:
+            info = event.backend.info
+            self._note(f"engine: {info.engine} on {info.device}, {info.precision}, batch {info.batch}")
+            for note in event.notes:
+                self._note(f"  {note}")
+
+    def _finish(self, result: Result) -> None:
+        self._counts[result.status] += 1
+        if self._progress is not None:
+            if self._file is not None:
+                self._progress.remove_task(self._file)
+            if self._overall is not None:
+                self._progress.advance(self._overall)
+        if self._as_json:
+            click.echo(json.dumps(dataclasses.asdict(result), ensure_ascii=False))
+            return
+        if result.status == "failed":
+            self._note(f"error: {result.error}", style="red")
+            return
+        if self._quiet:
+            return
+        for warning in result.warnings:
+            self._note(f"warning: {result.input}: {warning}", style="yellow")
+        line = _describe(result)
+        if self._verbose and result.busy_seconds:
+            line += "; busy " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in result.busy_seconds.items())
+        self._line(line)
+
+    def _line(self, text: str) -> None:
+        if self._progress is not None and (self._results_to_stderr or sys.stdout.isatty()):
+            self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(text, err=self._results_to_stderr)
+
+    def _note(self, text: str, style: str | None = None) -> None:
+        if self._progress is not None:
+            self._progress.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(text, err=True)
+
+    def summarise(self) -> None:
+        """Say what became of the batch, if it was more than one file."""
+        if self._as_json or self._quiet or sum(self._counts.values()) < 2:
+            return
+        self._line(", ".join(f"{count} {status}" for status, count in self._counts.items()))
+
+    def __enter__(self) -> Screen:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+
+def _describe(result: Result) -> str:
+    if result.status == "skipped":
+        return (
+            f"{result.input}: skipped, {result.output} {result.reason}"
+            if result.reason == "exists already"
+            else (f"{result.input}: skipped, {result.reason}")
+        )
+    frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
+    how = f"{result.engine} {result.precision} at {result.size}"
+    return f"{result.input} -> {result.output}: {frames} in {result.seconds:.1f} s, {result.fps:.1f} fps ({how})"

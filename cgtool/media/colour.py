@@ -1,0 +1,168 @@
+"""Colour of a video stream: what its numbers mean, and the filters that turn them into RGB.
+
+The network sees RGB. A stream's matrix and range are read from its tags and undone explicitly; the writer applies the
+same matrix and range again and carries the tags over, so a player treats the result as it treated the source. Code
+points are those of ITU-T H.273, which FFmpeg uses unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+UNSPECIFIED = 2
+RGB_MATRIX = 0
+_BT709 = 1
+
+# H.273 MatrixCoefficients -> FFmpeg's name of it, for the scale filter and the encoder's tag.
+_MATRIX_NAMES = {
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    9: "bt2020nc",
+    10: "bt2020c",
+}
+# The scale filter spells two of them its own way.
+_SCALE_MATRIX_NAMES = {**_MATRIX_NAMES, 5: "bt470", 9: "bt2020", 10: "bt2020"}
+_PRIMARIES_NAMES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "film",
+    9: "bt2020",
+    10: "smpte428",
+    11: "smpte431",
+    12: "smpte432",
+    22: "jedec-p22",
+}
+_TRANSFER_NAMES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "linear",
+    11: "iec61966-2-4",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    18: "arib-std-b67",
+}
+# H.273 MatrixCoefficients -> the weights of red and blue in luma.
+_LUMA_WEIGHTS = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}
+_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+
+
+@dataclass(frozen=True)
+class Colour:
+    """What a stream's sample values mean.
+
+    Attributes:
+        matrix, primaries, transfer: H.273 code points as tagged; ``UNSPECIFIED`` where the stream doesn't say.
+        full_range: True for 0..255, False for 16..235 (at 8 bits).
+        height, width: Size in pixels, for guessing the matrix of an untagged stream.
+        is_rgb: The samples are RGB already: there is no matrix to undo.
+    """
+
+    matrix: int
+    primaries: int
+    transfer: int
+    full_range: bool
+    width: int
+    height: int
+    is_rgb: bool = False
+
+    @property
+    def hdr(self) -> str | None:
+        """``PQ`` or ``HLG`` for high dynamic range, else None."""
+        return _HDR_TRANSFERS.get(self.transfer)
+
+    @property
+    def assumed_matrix(self) -> int:
+        """The matrix to convert with: the tagged one, else what players assume from the size."""
+        if self.matrix in _MATRIX_NAMES:
+            return self.matrix
+        return _BT709 if self.width >= 1280 or self.height > 576 else 6
+
+    def for_output(self) -> Colour:
+        """Colour of the translated stream: the source's own, or BT.709 limited where that can't be kept (HDR, RGB)."""
+        if self.hdr or self.is_rgb:
+            return Colour(_BT709, _BT709, _BT709, False, self.width, self.height)
+        return self
+
+    def decode_filters(self) -> list[tuple[str, str]]:
+        """FFmpeg filters (name, arguments) from this colour to full-range RGB, 8 bits.
+
+        HDR is mapped to BT.709 by swscale's perceptual tone mapping (ICtCp, after BT.2390).
+        """
+        # Full chroma interpolation and accurate rounding: without them flat patches come back 4 levels off.
+        flags = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
+        if self.is_rgb:
+            return [("scale", flags), ("format", "pix_fmts=rgb24")]
+        source = f"in_color_matrix={_SCALE_MATRIX_NAMES[self.assumed_matrix]}:in_range={_range_name(self.full_range)}"
+        target = "out_range=pc"
+        if self.hdr:
+            primaries = _PRIMARIES_NAMES.get(self.primaries, "bt2020")
+            source += f":in_primaries={primaries}:in_transfer={_TRANSFER_NAMES[self.transfer]}"
+            target += ":out_primaries=bt709:out_transfer=bt709:intent=perceptual"
+        return [("scale", f"{source}:{target}:{flags}"), ("format", "pix_fmts=rgb24")]
+
+    def encode_filters(self, pixel_format: str) -> list[tuple[str, str]]:
+        """FFmpeg filters (name, arguments) to ``pixel_format`` from RGB, or, at full range, from `full_range_yuv`."""
+        if is_rgb_format(pixel_format):
+            return [("format", f"pix_fmts={pixel_format}")]
+        # Area averaging is the exact inverse of how the reader spreads 4:2:0 chroma on flat and gentle content.
+        flags = "flags=area+accurate_rnd"
+        if self.full_range:
+            return [("scale", f"in_range=pc:out_range=pc:{flags}"), ("format", f"pix_fmts={pixel_format}")]
+        matrix = _SCALE_MATRIX_NAMES[self.assumed_matrix]
+        target = f"in_range=pc:out_color_matrix={matrix}:out_range=tv:{flags}"
+        return [("scale", target), ("format", f"pix_fmts={pixel_format}")]
+
+    def full_range_yuv(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """RGB to full-range YUV 4:4:4, rounded; both uint8, shape (height, width, 3).
+
+        swscale (as of FFmpeg 8) truncates chroma on this way, which takes half a level off at every conversion.
+        """
+        red, blue = _LUMA_WEIGHTS[self.assumed_matrix]
+        luma = np.array([red, 1 - red - blue, blue])
+        matrix = np.empty((3, 4))
+        matrix[0] = [*luma, 0]
+        matrix[1] = [*(np.array([0, 0, 1]) - luma) / (2 * (1 - blue)), 128]
+        matrix[2] = [*(np.array([1, 0, 0]) - luma) / (2 * (1 - red)), 128]
+        return cv2.transform(pixels, matrix).astype(np.uint8, copy=False)
+
+    def tag_filter(self, pixel_format: str) -> str:
+        """The ``setparams`` filter that tags frames in ``pixel_format`` with this colour."""
+        if is_rgb_format(pixel_format):
+            tags = {"range": "pc", "colorspace": "gbr"}
+        else:
+            tags = {"range": _range_name(self.full_range), "colorspace": _MATRIX_NAMES.get(self.matrix, "unknown")}
+        tags["color_primaries"] = _PRIMARIES_NAMES.get(self.primaries, "unknown")
+        tags["color_trc"] = _TRANSFER_NAMES.get(self.transfer, "unknown")
+        return "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items())
+
+
+def is_rgb_format(pixel_format: str) -> bool:
+    """Whether FFmpeg's pixel format of this name holds RGB rather than luma and chroma."""
+    return pixel_format.startswith(("rgb", "bgr", "gbr", "0rgb", "0bgr", "argb", "abgr", "pal8", "x2rgb", "x2bgr"))
+
+
+def _range_name(full_range: bool) -> str:
+    return "pc" if full_range else "tv"

@@ -1,0 +1,209 @@
+"""What each output container holds, and what becomes of the source's other streams in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+ANY = frozenset({"*"})
+
+_TEXT_SUBTITLES = ("mov_text", "subrip", "ass", "ssa", "webvtt", "text")
+_PCM = frozenset(f"pcm_{kind}" for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be"))
+
+
+@dataclass(frozen=True)
+class Container:
+    """An output format.
+
+    Attributes:
+        name: What people call it.
+        muxer: FFmpeg's name of it.
+        codecs: Values of ``--codec`` that it holds; the first is its default.
+        audio: Codecs that are copied into it (``ANY``: all).
+        audio_encoder: FFmpeg arguments that make audio it can hold of any other; empty if it holds none.
+        subtitles: FFmpeg encoder (or ``copy``) for each subtitle codec it can take.
+        other_video: Codecs of further video streams and cover pictures that are copied.
+        attachments: Whether fonts and other attached files fit.
+        chapters: Whether chapters fit.
+        clock: Ticks that frames are laid on: ``source`` (its own), ``frames`` (one a frame, at the average rate) or
+            ``centiseconds``.
+    """
+
+    name: str
+    muxer: str
+    codecs: tuple[str, ...]
+    audio: frozenset[str] = frozenset()
+    audio_encoder: tuple[str, ...] = ()
+    subtitles: Mapping[str, str] = field(default_factory=dict)
+    other_video: frozenset[str] = frozenset()
+    attachments: bool = False
+    chapters: bool = False
+    clock: Literal["source", "frames", "centiseconds"] = "source"
+
+
+_ISO_AUDIO = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac"}) | _PCM
+_TO_MOV_TEXT = dict.fromkeys(_TEXT_SUBTITLES, "mov_text") | {"mov_text": "copy"}
+_OPUS = ("libopus", "-b:{n}", "160k", "-af:{n}", "aformat=channel_layouts=7.1|5.1|stereo|mono")
+
+_MP4 = Container(
+    name="MP4",
+    muxer="mp4",
+    codecs=("h264", "hevc", "av1", "vp9"),
+    audio=_ISO_AUDIO | {"flac", "opus", "dts"},
+    audio_encoder=("aac", "-b:{n}", "192k"),
+    subtitles={**_TO_MOV_TEXT, "dvd_subtitle": "copy"},
+    other_video=frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "png"}),
+    chapters=True,
+)
+_MOV = Container(
+    name="QuickTime",
+    muxer="mov",
+    codecs=("h264", "hevc", "prores"),
+    audio=_ISO_AUDIO,
+    audio_encoder=("aac", "-b:{n}", "192k"),
+    subtitles=_TO_MOV_TEXT,
+    other_video=frozenset({"h264", "hevc", "prores", "mpeg4", "mjpeg", "png"}),
+    chapters=True,
+)
+_MKV = Container(
+    name="Matroska",
+    muxer="matroska",
+    codecs=("h264", "hevc", "av1", "vp9", "prores", "ffv1"),
+    audio=ANY,
+    subtitles={
+        **dict.fromkeys(_TEXT_SUBTITLES, "copy"),
+        "mov_text": "subrip",
+        "hdmv_pgs_subtitle": "copy",
+        "dvd_subtitle": "copy",
+        "dvb_subtitle": "copy",
+    },
+    other_video=ANY,
+    attachments=True,
+    chapters=True,
+)
+_WEBM = Container(
+    name="WebM",
+    muxer="webm",
+    codecs=("vp9", "av1"),
+    audio=frozenset({"opus", "vorbis"}),
+    audio_encoder=_OPUS,
+    subtitles=dict.fromkeys(_TEXT_SUBTITLES, "webvtt") | {"webvtt": "copy"},
+    other_video=frozenset({"vp8", "vp9", "av1"}),
+    chapters=True,
+)
+_AVI = Container(
+    name="AVI",
+    muxer="avi",
+    codecs=("h264", "ffv1"),
+    audio=frozenset({"aac", "mp3", "mp2", "ac3", "wmav2", "pcm_s16le", "pcm_u8"}),
+    audio_encoder=("libmp3lame", "-b:{n}", "192k", "-af:{n}", "aformat=channel_layouts=stereo|mono"),
+    clock="frames",
+)
+_GIF = Container(name="GIF", muxer="gif", codecs=("gif",), clock="centiseconds")
+
+CONTAINERS: Mapping[str, Container] = {
+    ".mp4": _MP4,
+    ".m4v": _MP4,
+    ".mov": _MOV,
+    ".mkv": _MKV,
+    ".webm": _WEBM,
+    ".avi": _AVI,
+    ".gif": _GIF,
+}
+"""Output containers by file suffix."""
+
+VIDEO_SUFFIXES = frozenset(CONTAINERS) | {
+    *(".3g2", ".3gp", ".asf", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".mpe", ".mpeg", ".mpg", ".mts"),
+    *(".mxf", ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".wmv", ".y4m"),
+}
+"""Suffixes of files that are taken for videos when a directory is searched."""
+
+
+@dataclass(frozen=True)
+class SourceStream:
+    """A stream of the source file.
+
+    Attributes:
+        index: Its number in the file.
+        kind: ``video``, ``audio``, ``subtitle``, ``attachment`` or ``data``.
+        codec: FFmpeg's name of the codec, or ``unknown``.
+        is_default: Whether players choose it by themselves.
+        is_picture: A cover picture, not a moving one.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    is_default: bool = False
+    is_picture: bool = False
+
+
+@dataclass(frozen=True)
+class CarriedStream:
+    """A stream that goes from the source to the output beside the converted one.
+
+    Attributes:
+        index: Its number in the source file.
+        arguments: FFmpeg's ``-c`` argument and what belongs to it; ``{n}`` stands for the output stream's number.
+    """
+
+    index: int
+    arguments: tuple[str, ...]
+
+
+def carry(
+    streams: Iterable[SourceStream], container: Container, converted_index: int, *, audio: bool = True
+) -> tuple[list[CarriedStream], list[str]]:
+    """Decide what becomes of every stream but the converted one.
+
+    Args:
+        streams: All streams of the source.
+        container: The output's format.
+        converted_index: The stream that is converted.
+        audio: False to leave all audio out (``--no-audio``).
+
+    Returns:
+        The streams to carry, in the source's order, and a warning for each change or loss.
+    """
+    carried: list[CarriedStream] = []
+    changed: dict[tuple[str, str, str], list[int]] = {}
+    for stream in streams:
+        if stream.index == converted_index or (stream.kind == "audio" and not audio):
+            continue
+        arguments, warning = _carry_one(stream, container)
+        if arguments:
+            carried.append(CarriedStream(stream.index, arguments))
+        if warning:
+            changed.setdefault((stream.kind, stream.codec, warning), []).append(stream.index)
+    return carried, [_warning(*what, indices) for what, indices in changed.items()]
+
+
+def _warning(kind: str, codec: str, what: str, indices: list[int]) -> str:
+    numbers = ", ".join(map(str, indices))
+    return f"{'stream' if len(indices) == 1 else 'streams'} {numbers} ({kind}, {codec}): {what}"
+
+
+def _carry_one(stream: SourceStream, container: Container) -> tuple[tuple[str, ...], str | None]:
+    unfit = f"{container.name} can't hold it"
+    lost = f"left out, {unfit}"
+    if stream.kind == "audio":
+        if container.audio is ANY or stream.codec in container.audio:
+            return ("copy",), None
+        if container.audio_encoder:
+            return container.audio_encoder, f"re-encoded by {container.audio_encoder[0]}, {unfit}"
+        return (), lost
+    if stream.kind == "subtitle":
+        encoder = container.subtitles.get(stream.codec)
+        if encoder is None:
+            return (), lost
+        styled = stream.codec in ("ass", "ssa") and encoder != "copy"
+        return (encoder,), "styling is lost" if styled else None
+    if stream.kind == "video":
+        if container.other_video is ANY or stream.codec in container.other_video:
+            warning = None if stream.is_picture else "a further video stream, copied and not converted"
+            return ("copy",), warning
+        return (), lost
+    if stream.kind == "attachment":
+        return (("copy",), None) if container.attachments else ((), lost)
+    return (), "left out, data streams are not carried"

@@ -1,0 +1,155 @@
+"""Video encoders: from ``--codec``, ``--crf``, ``--preset`` and ``--pixel-format`` to ffmpeg's arguments."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cgtool.errors import UsageError
+from cgtool.media import ffmpeg
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A codec's software encoder.
+
+    Attributes:
+        name: FFmpeg's name of the encoder.
+        pixel_format: What it is given by default.
+        odd_pixel_format: What it is given where width or height is odd; None if the default does.
+        crf: Default constant rate factor, None where the encoder has none.
+        preset: Default preset, None where it has none.
+        preset_option: The option that takes the preset.
+        arguments: Further arguments.
+        hardware: Hardware encoders of the same codec, best first, with the option that takes the quality.
+    """
+
+    name: str
+    pixel_format: str
+    odd_pixel_format: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    preset_option: str = "-preset"
+    arguments: tuple[str, ...] = ()
+    hardware: Mapping[str, str] = field(default_factory=dict)
+
+
+ENCODERS: Mapping[str, Encoder] = {
+    "h264": Encoder(
+        "libx264",
+        "yuv420p",
+        odd_pixel_format="yuv444p",
+        crf=18,
+        preset="fast",
+        hardware={"h264_nvenc": "-cq", "h264_videotoolbox": "-q:v", "h264_qsv": "-global_quality", "h264_amf": "-qp_i"},
+    ),
+    "hevc": Encoder(
+        "libx265",
+        "yuv420p",
+        odd_pixel_format="yuv444p",
+        crf=21,
+        preset="fast",
+        arguments=("-x265-params", "log-level=error"),
+        hardware={"hevc_nvenc": "-cq", "hevc_videotoolbox": "-q:v", "hevc_qsv": "-global_quality", "hevc_amf": "-qp_i"},
+    ),
+    "av1": Encoder(
+        "libsvtav1",
+        "yuv420p",
+        crf=28,
+        preset="8",
+        hardware={"av1_nvenc": "-cq", "av1_qsv": "-global_quality", "av1_amf": "-qp_i"},
+    ),
+    "vp9": Encoder(
+        "libvpx-vp9",
+        "yuv420p",
+        crf=28,
+        preset="4",
+        preset_option="-cpu-used",
+        arguments=("-b:v", "0", "-row-mt", "1", "-deadline", "good"),
+    ),
+    "prores": Encoder("prores_ks", "yuv422p10le", preset="3", preset_option="-profile:v"),
+    "ffv1": Encoder("ffv1", "bgr0", arguments=("-level", "3", "-g", "1", "-slicecrc", "1")),
+    "gif": Encoder("gif", "rgb24"),
+}
+"""Encoders by the value of ``--codec``."""
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """An encoder with its arguments resolved.
+
+    Attributes:
+        name: FFmpeg's name of the encoder.
+        pixel_format: What its frames are converted to.
+        arguments: FFmpeg's arguments from ``-c`` on; ``{n}`` stands for the output stream's number.
+        warnings: What the user should know.
+    """
+
+    name: str
+    pixel_format: str
+    arguments: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def choose_encoder(
+    codec: str,
+    width: int,
+    height: int,
+    *,
+    crf: int | None = None,
+    preset: str | None = None,
+    pixel_format: str | None = None,
+    hardware: bool = False,
+) -> EncoderChoice:
+    """Resolve an encoder.
+
+    Args:
+        codec: A key of ``ENCODERS``.
+        width, height: The frame's size in pixels.
+        crf, preset, pixel_format: The user's wishes; None for the encoder's defaults.
+        hardware: Take a hardware encoder if one really opens on this machine.
+
+    Raises:
+        UsageError: The codec has no such option.
+    """
+    encoder = ENCODERS[codec]
+    warnings = []
+    if pixel_format is None:
+        pixel_format = encoder.pixel_format
+        if encoder.odd_pixel_format and (width % 2 or height % 2):
+            pixel_format = encoder.odd_pixel_format
+            warnings.append(
+                f"{width}x{height} is odd, so {codec} is written as {pixel_format}; not every player shows it"
+            )
+    if hardware:
+        name = find_hardware_encoder(codec)
+        if name is not None:
+            quality = str(crf if crf is not None else encoder.crf)
+            chosen = ("-c:{n}", name, encoder.hardware[name], quality, "-pix_fmt:{n}", "yuv420p")
+            return EncoderChoice(name, "yuv420p", chosen, tuple(warnings))
+        warnings.append(f"no hardware encoder for {codec} opens on this machine; {encoder.name} is used")
+    arguments: tuple[str, ...] = ("-c:{n}", encoder.name, *encoder.arguments)
+    if crf is not None and encoder.crf is None:
+        raise UsageError(f"--crf does not apply to {codec}")
+    if crf is not None or encoder.crf is not None:
+        arguments += ("-crf", str(crf if crf is not None else encoder.crf))
+    if crf == 0 and codec == "vp9":
+        arguments += ("-lossless", "1")
+    if preset is not None and encoder.preset is None:
+        raise UsageError(f"--preset does not apply to {codec}")
+    if preset is not None or encoder.preset is not None:
+        arguments += (encoder.preset_option, preset or encoder.preset or "")
+    if codec != "gif":
+        arguments += ("-pix_fmt:{n}", pixel_format)
+    return EncoderChoice(encoder.name, pixel_format, arguments, tuple(warnings))
+
+
+@functools.cache
+def find_hardware_encoder(codec: str) -> str | None:
+    """The first hardware encoder of a codec that really encodes a frame here: being listed says nothing."""
+    for name in ENCODERS[codec].hardware:
+        test = ["-f", "lavfi", "-i", "color=black:size=256x256:rate=25", "-frames:v", "1", "-c:v", name]
+        if ffmpeg.runs([*test, "-f", "null", "-"]):
+            return name
+    return None

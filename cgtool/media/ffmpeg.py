@@ -1,0 +1,102 @@
+"""The ffmpeg program that imageio-ffmpeg ships, as a child process whose last words are kept."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+import imageio_ffmpeg
+
+from cgtool.errors import EncoderError
+
+_LAST_WORDS = 12
+
+
+def executable() -> str:
+    """Path of the ffmpeg program.
+
+    Raises:
+        EncoderError: There is none for this platform.
+    """
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise EncoderError(
+            "no ffmpeg program was found", hint="Install imageio-ffmpeg, or set IMAGEIO_FFMPEG_EXE to one"
+        ) from error
+
+
+class FFmpegProcess:
+    """A running ffmpeg that reads from its standard input.
+
+    Args:
+        arguments: Everything after the program's name.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        command = [executable(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", *arguments]
+        # In a session of its own: a Ctrl-C on the terminal reaches us alone, and we decide what becomes of ffmpeg.
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._words: deque[str] = deque(maxlen=_LAST_WORDS)
+        # An unread stderr fills its pipe and stops ffmpeg, and with it everything.
+        self._listener = threading.Thread(target=self._listen, name="ffmpeg-stderr", daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as lines:
+            for line in lines:
+                text = line.decode("utf-8", errors="replace").strip()
+                if text:
+                    self._words.append(text)
+
+    @property
+    def stdin_fd(self) -> int:
+        """File descriptor to write to."""
+        assert self._process.stdin is not None
+        return self._process.stdin.fileno()
+
+    def close_stdin(self) -> None:
+        """Tell ffmpeg that no more will come."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            return  # it has gone already; wait() tells how
+
+    def wait(self) -> int:
+        """Wait until ffmpeg has ended; its exit code."""
+        code = self._process.wait()
+        self._listener.join()
+        return code
+
+    def kill(self) -> None:
+        """End ffmpeg at once and wait until it is gone."""
+        self._process.kill()
+        self.close_stdin()
+        self.wait()
+
+    @property
+    def last_words(self) -> str:
+        """The last lines it wrote to stderr, in one line."""
+        return "; ".join(self._words) or "it said nothing"
+
+
+def runs(arguments: Sequence[str], timeout_seconds: float = 20) -> bool:
+    """Whether ffmpeg with these arguments ends well."""
+    command = [executable(), "-hide_banner", "-nostdin", "-loglevel", "quiet", *arguments]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0

@@ -1,0 +1,320 @@
+"""Writing video: frames with their timestamps to ffmpeg, the source's other streams beside them, whole or not at all.
+
+Frames go to ffmpeg's standard input as raw video in NUT, a container that carries exact, variable timestamps. The
+source file is ffmpeg's second input, from which sound, subtitles, chapters and metadata are taken.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from cgtool.errors import EncoderError, MediaError, OutputExistsError
+from cgtool.frame import Frame
+from cgtool.media.colour import Colour, is_rgb_format
+from cgtool.media.containers import CarriedStream, Container
+from cgtool.media.encoders import EncoderChoice
+from cgtool.media.ffmpeg import FFmpegProcess
+from cgtool.media.reader import VideoInfo, build_graph
+
+_GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the streams beside the converted one come from.
+
+    Attributes:
+        path: The source file.
+        carried: The streams to take, in its order.
+        start_seconds, end_seconds: The span to take, on the file's own clock; None for all.
+    """
+
+    path: Path
+    carried: Sequence[CarriedStream]
+    start_seconds: Fraction | None = None
+    end_seconds: Fraction | None = None
+
+
+class VideoWriter:
+    """Encodes frames to a video file that appears under its name only when it is whole.
+
+    Args:
+        path: The output.
+        container: Its format.
+        encoder: How its video is encoded.
+        info: The source video's properties, which the output takes over.
+        source: The source file for everything else.
+        overwrite: Replace an existing output.
+        extra_arguments: Further ffmpeg output arguments (``--ffmpeg-args``).
+
+    Attributes:
+        warnings: What the user should know; complete after ``finish``.
+
+    Raises:
+        OutputExistsError: The output exists and is not to be replaced.
+        MediaError: The output's folder can't be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        container: Container,
+        encoder: EncoderChoice,
+        info: VideoInfo,
+        source: Source,
+        *,
+        overwrite: bool = False,
+        extra_arguments: Sequence[str] = (),
+    ) -> None:
+        self._path = path
+        self._overwrite = overwrite
+        self._info = info
+        self._pixel_format = encoder.pixel_format
+        self._colour: Colour = info.colour.for_output()
+        self._clock = _Clock(container, info)
+        self._graph: Graph | None = None
+        self.warnings: list[str] = list(encoder.warnings)
+        self._temporary = reserve(path, overwrite=overwrite)
+        arguments = _arguments(container, encoder, info, self._colour, self._clock.time_base, source)
+        try:
+            self._ffmpeg = FFmpegProcess(
+                [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._temporary}"]
+            )
+        except BaseException:
+            self._temporary.unlink(missing_ok=True)
+            raise
+        self._finished = False
+        self._nut: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+
+    def write(self, frame: Frame) -> None:
+        """Encode a frame. Frames come in order, all of the source's size.
+
+        Raises:
+            EncoderError: ffmpeg ended; the message has its last words.
+        """
+        try:
+            if self._nut is None:
+                self._open_nut()
+            assert self._nut is not None
+            assert self._stream is not None
+            picture = self._convert(frame)
+            picture.pts = self._clock.tick(frame)
+            picture.time_base = self._clock.time_base
+            for packet in self._stream.encode(picture):
+                self._nut.mux(packet)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure() from error
+
+    def _open_nut(self) -> None:
+        self._nut = av.open(f"pipe:{self._ffmpeg.stdin_fd}", "w", format="nut")
+        # The rate is a hint that NUT passes on, for containers that state one; it moves no timestamp.
+        stream = self._nut.add_stream("rawvideo", rate=self._info.average_rate or Fraction(25))
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = self._info.width, self._info.height
+        stream.pix_fmt = self._pixel_format
+        stream.time_base = self._clock.time_base
+        stream.codec_context.time_base = self._clock.time_base
+        self._stream = stream
+
+    def _convert(self, frame: Frame) -> VideoFrame:
+        if self._pixel_format == "rgb24":
+            return VideoFrame.from_ndarray(frame.pixels, format="rgb24")
+        if self._colour.full_range and not is_rgb_format(self._pixel_format):
+            planes = self._colour.full_range_yuv(frame.pixels).transpose(2, 0, 1)
+            picture = VideoFrame.from_ndarray(np.ascontiguousarray(planes), format="yuv444p")
+        else:
+            picture = VideoFrame.from_ndarray(frame.pixels, format="rgb24")
+        if self._graph is None:
+            self._graph = build_graph(picture, self._clock.time_base, self._colour.encode_filters(self._pixel_format))
+        self._graph.push(picture)
+        converted = self._graph.pull()
+        assert isinstance(converted, VideoFrame)
+        return converted
+
+    def _failure(self) -> EncoderError:
+        self._ffmpeg.close_stdin()
+        code = self._ffmpeg.wait()
+        return EncoderError(f"ffmpeg ended with exit code {code}: {self._ffmpeg.last_words}", path=self._path)
+
+    def finish(self) -> None:
+        """Wait for the encoder and give the output its name.
+
+        Raises:
+            EncoderError: ffmpeg failed.
+            OutputExistsError: Somebody else made the output in the meantime.
+        """
+        try:
+            if self._nut is not None and self._stream is not None:
+                for packet in self._stream.encode(None):
+                    self._nut.mux(packet)
+                self._nut.close()
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure() from error
+        self._ffmpeg.close_stdin()
+        if self._ffmpeg.wait() != 0:
+            raise self._failure()
+        publish(self._temporary, self._path, overwrite=self._overwrite)
+        self._finished = True
+        self.warnings += self._clock.warnings()
+
+    def abort(self) -> None:
+        """Stop the encoder at once and leave nothing behind. Safe from any thread, at any time, and more than once."""
+        if not self._finished:
+            self._ffmpeg.kill()
+            self._temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+
+class _Clock:
+    """Lays frames on the ticks that the container has: its source's own, or a coarser grid."""
+
+    def __init__(self, container: Container, info: VideoInfo) -> None:
+        self._container = container
+        rate = info.average_rate or Fraction(25)
+        grids = {"source": info.time_base, "frames": 1 / rate, "centiseconds": Fraction(1, 100)}
+        self.time_base = grids[container.clock]
+        self._last: int | None = None
+        self._worst_seconds = Fraction(0)
+
+    def tick(self, frame: Frame) -> int:
+        if self._container.clock == "source":
+            return frame.pts
+        tick = round(frame.pts_seconds / self.time_base)
+        if self._last is not None:
+            tick = self._last + 1 if self._container.clock == "frames" else max(tick, self._last + 1)
+        self._last = tick
+        self._worst_seconds = max(self._worst_seconds, abs(tick * self.time_base - frame.pts_seconds))
+        return tick
+
+    def warnings(self) -> list[str]:
+        # Half a tick is rounding; more is what the container could not hold.
+        if self._worst_seconds <= self.time_base / 2:
+            return []
+        milliseconds = float(self._worst_seconds * 1000)
+        return [f"{self._container.name} can't hold the frames' timestamps; they are up to {milliseconds:.0f} ms off"]
+
+
+def _arguments(
+    container: Container,
+    encoder: EncoderChoice,
+    info: VideoInfo,
+    colour: Colour,
+    time_base: Fraction,
+    source: Source,
+) -> list[str]:
+    """ffmpeg's arguments up to, but without, the output."""
+    arguments = ["-y", "-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0"]
+    arguments += _source_input(info, source)
+    indices = sorted([info.stream_index, *(stream.index for stream in source.carried)])
+    carried = {stream.index: stream.arguments for stream in source.carried}
+    for number, index in enumerate(indices):
+        if index == info.stream_index:
+            arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
+            arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(time_base)]
+            arguments += [f"-filter:{number}", _filter(container, encoder, info, colour)]
+            arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
+            for tag in info.stale_tags:
+                arguments += [f"-metadata:s:{number}", f"{tag}="]
+        else:
+            arguments += ["-map", f"1:{index}", f"-c:{number}", *(part.format(n=number) for part in carried[index])]
+        arguments += [f"-map_metadata:s:{number}", f"1:s:{index}"]
+    arguments += ["-map_metadata", "1", "-map_chapters", "1" if container.chapters else "-1"]
+    arguments += ["-max_muxing_queue_size", "4096", *_span(container, info, source)]
+    if container.muxer in ("mp4", "mov"):
+        arguments += ["-movflags", "+faststart"]
+        if encoder.name.startswith(("libx265", "hevc")):
+            arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
+    if container.muxer == "avi" and encoder.name == "libx264":
+        arguments += ["-bf", "0"]  # AVI has no room for the reordering that B-frames need
+    return arguments
+
+
+def _source_input(info: VideoInfo, source: Source) -> list[str]:
+    arguments = []
+    if info.origin_seconds:
+        arguments += ["-itsoffset", _seconds(-info.origin_seconds)]
+    if source.start_seconds is not None:
+        arguments += ["-ss", _seconds(source.start_seconds)]
+    return [*arguments, "-i", f"file:{source.path}"]
+
+
+def _span(container: Container, info: VideoInfo, source: Source) -> list[str]:
+    """Output options that cut copied streams to the span. Seeking the input alone would begin at a key frame."""
+    # AVI has no time before 0: the codec's priming is cut there as well, or it would push everything else back.
+    arguments = ["-ss", "0"] if source.start_seconds is not None or container.clock == "frames" else []
+    if source.end_seconds is not None:
+        arguments += ["-t", _seconds(source.end_seconds - info.origin_seconds)]
+    return arguments
+
+
+def _filter(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour) -> str:
+    filters = [colour.tag_filter(encoder.pixel_format)]
+    if info.sample_aspect_ratio is not None:
+        filters.append(f"setsar={info.sample_aspect_ratio.numerator}/{info.sample_aspect_ratio.denominator}")
+    if container.muxer == "gif":
+        filters.append(_GIF_FILTER)
+    return ",".join(filters)
+
+
+def _seconds(value: Fraction) -> str:
+    return f"{float(value):.6f}"
+
+
+def reserve(path: Path, *, overwrite: bool) -> Path:
+    """Create an empty hidden file beside ``path``, to be written and then published under its name.
+
+    Raises:
+        OutputExistsError: ``path`` exists and is not to be replaced.
+        MediaError: The folder can't be made or written.
+    """
+    if path.exists() and not overwrite:
+        raise OutputExistsError("exists already", path=path, hint="Use --overwrite to replace it or --skip-existing")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise MediaError(f"can't be written ({error.strerror})", path=path) from error
+    os.close(handle)
+    return Path(name)
+
+
+def publish(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name, in one step and on disk.
+
+    Raises:
+        OutputExistsError: ``path`` came into being in the meantime and is not to be replaced.
+    """
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
+    if path.exists() and not overwrite:
+        temporary.unlink()
+        raise OutputExistsError("appeared while it was being made", path=path)
+    temporary.replace(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,72 @@
+"""Networks by description: what `model.json` and checkpoints say of a structure, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import TypeAlias, TypeVar
+
+from cgtool.errors import ModelError
+from cgtool.models.discriminators import PatchConfig, PatchDiscriminator, PixelConfig, PixelDiscriminator
+from cgtool.models.resnet import ResNetConfig, ResNetGenerator
+from cgtool.models.unet import UNetConfig, UNetGenerator
+
+Generator: TypeAlias = ResNetGenerator | UNetGenerator
+"""A translator of images; has ``config`` and ``stride`` (px)."""
+
+Discriminator: TypeAlias = PatchDiscriminator | PixelDiscriminator
+"""A judge of images; has ``config``."""
+
+Config: TypeAlias = ResNetConfig | UNetConfig | PatchConfig | PixelConfig
+
+_C = TypeVar("_C", ResNetConfig, UNetConfig, PatchConfig, PixelConfig)
+_TYPES = {ResNetConfig: "resnet", UNetConfig: "unet", PatchConfig: "patch", PixelConfig: "pixel"}
+
+
+def describe(config: Config) -> dict[str, object]:
+    """The structure as JSON-able data, such as ``{"type": "resnet", "blocks": 6, "ngf": 32, ...}``."""
+    return {"type": _TYPES[type(config)], **asdict(config)}
+
+
+def build_generator(architecture: Mapping[str, object]) -> Generator:
+    """Build the generator that `describe` described; omitted options take their defaults.
+
+    Raises:
+        ModelError: An unknown type or option, or a value of the wrong type or range.
+    """
+    match architecture.get("type"):
+        case "resnet":
+            return ResNetGenerator(_configure(ResNetConfig, architecture))
+        case "unet":
+            return UNetGenerator(_configure(UNetConfig, architecture))
+        case other:
+            raise ModelError(f"unknown generator type {other!r}", hint="Known are resnet and unet.")
+
+
+def build_discriminator(architecture: Mapping[str, object]) -> Discriminator:
+    """Build the discriminator that `describe` described; omitted options take their defaults.
+
+    Raises:
+        ModelError: An unknown type or option, or a value of the wrong type or range.
+    """
+    match architecture.get("type"):
+        case "patch":
+            return PatchDiscriminator(_configure(PatchConfig, architecture))
+        case "pixel":
+            return PixelDiscriminator(_configure(PixelConfig, architecture))
+        case other:
+            raise ModelError(f"unknown discriminator type {other!r}", hint="Known are patch and pixel.")
+
+
+def _configure(kind: type[_C], architecture: Mapping[str, object]) -> _C:
+    defaults = {field.name: field.default for field in fields(kind)}
+    options = {key: value for key, value in architecture.items() if key != "type"}
+    for key, value in options.items():
+        if key not in defaults:
+            raise ModelError(f"{_TYPES[kind]} has no option {key!r}", hint=f"Known are {', '.join(defaults)}.")
+        wanted = type(defaults[key])
+        if type(value) is not wanted:  # Not isinstance: JSON's true is no number of blocks.
+            raise ModelError(
+                f"{_TYPES[kind]} option {key!r} is {value!r}", hint=f"It must be of type {wanted.__name__}."
+            )
+    return kind(**options)  # type: ignore[arg-type]  # checked above, by name and type

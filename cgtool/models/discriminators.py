@@ -1,0 +1,104 @@
+"""PatchGAN discriminators: each output judges one patch of the image as real or fake (Isola et al. 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from cgtool.errors import ModelError
+from cgtool.models.layers import named
+
+
+@dataclass(frozen=True)
+class PatchConfig:
+    """Structure of a `PatchDiscriminator`.
+
+    Attributes:
+        n_layers: Convolutions that halve the size; 3 sees patches of 70x70 px.
+        ndf: Filters of the first convolution; they double until they are eight times as many.
+        affine: Whether instance normalisations learn a scale and a shift.
+        input_channels: 3 for RGB.
+    """
+
+    n_layers: int = 3
+    ndf: int = 64
+    affine: bool = False
+    input_channels: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.n_layers, self.ndf, self.input_channels) < 1:
+            raise ModelError("a patch discriminator needs at least 1 layer, filter and channel", hint=f"Got {self}.")
+
+
+@dataclass(frozen=True)
+class PixelConfig:
+    """Structure of a `PixelDiscriminator`.
+
+    Attributes:
+        ndf: Filters of the first convolution.
+        affine: Whether the instance normalisation learns a scale and a shift.
+        input_channels: 3 for RGB.
+    """
+
+    ndf: int = 64
+    affine: bool = False
+    input_channels: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.ndf, self.input_channels) < 1:
+            raise ModelError("a pixel discriminator needs at least 1 filter and channel", hint=f"Got {self}.")
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges overlapping patches; in the paper's notation C64-C128-C256-C512 for 3 layers."""
+
+    def __init__(self, config: PatchConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.ndf * min(2**level, 8) for level in range(config.n_layers + 1)]
+
+        def layer(level: int) -> nn.Module:
+            stride = 2 if level < config.n_layers else 1
+            return named(
+                conv=nn.Conv2d(widths[level - 1], widths[level], kernel_size=4, stride=stride, padding=1),
+                norm=nn.InstanceNorm2d(widths[level], affine=config.affine),
+                relu=nn.LeakyReLU(0.2, inplace=True),
+            )
+
+        self.stem = named(
+            conv=nn.Conv2d(config.input_channels, widths[0], kernel_size=4, stride=2, padding=1),
+            relu=nn.LeakyReLU(0.2, inplace=True),
+        )
+        self.layers = nn.Sequential(*(layer(level) for level in range(1, config.n_layers + 1)))
+        self.head = nn.Conv2d(widths[-1], 1, kernel_size=4, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map float (batch, input_channels, height, width) in [-1, 1] to logits (batch, 1, height', width').
+
+        For a height that is a multiple of 2 ** n_layers, height' is height / 2 ** n_layers - 2. There is no sigmoid:
+        it belongs to the loss.
+        """
+        logits: Tensor = self.head(self.layers(self.stem(image)))
+        return logits
+
+
+class PixelDiscriminator(nn.Module):
+    """Judges each pixel by itself, with 1x1 convolutions."""
+
+    def __init__(self, config: PixelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layers = named(
+            conv1=nn.Conv2d(config.input_channels, config.ndf, kernel_size=1),
+            relu1=nn.LeakyReLU(0.2, inplace=True),
+            conv2=nn.Conv2d(config.ndf, 2 * config.ndf, kernel_size=1),
+            norm=nn.InstanceNorm2d(2 * config.ndf, affine=config.affine),
+            relu2=nn.LeakyReLU(0.2, inplace=True),
+        )
+        self.head = nn.Conv2d(2 * config.ndf, 1, kernel_size=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map float (batch, input_channels, height, width) in [-1, 1] to logits (batch, 1, height, width)."""
+        logits: Tensor = self.head(self.layers(image))
+        return logits

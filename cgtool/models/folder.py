@@ -1,0 +1,242 @@
+"""Model folders: what `model.json` says. Imports no framework.
+
+A model folder holds `model.json` and a safetensors file for each direction; compiled engines may lie beside them::
+
+    engines/summer2winter/
+        model.json               format version, name, domains, architecture, provenance, SHA-256 of the weights
+        A_to_B.safetensors       the paper's G: from domains[0] to domains[1]
+        B_to_A.safetensors       the paper's F
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar, cast
+
+from cgtool.config import DIRECTIONS, Direction
+from cgtool.errors import ModelError, UsageError
+
+MODEL_FILE = "model.json"
+FORMAT_VERSION = 1
+GRAPH_VERSION = 1
+"""Part of every engine's key. Raise it when what is exported around the network (padding, rounding) changes."""
+
+_T = TypeVar("_T")
+_IMPORT_HINT = "Make a model folder with `cgtool models import` or `cgtool train`."
+_COPY_HINT = "Copy the model folder again, or import or train the model again."
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One direction's weights.
+
+    Attributes:
+        file: Name of the safetensors file in the model folder.
+        sha256: SHA-256 of its bytes, 64 hexadecimal digits.
+    """
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What conversion uses unless told otherwise.
+
+    Attributes:
+        size: The network's short side, in pixels.
+        smooth: Temporal smoothing, 0 to 1.
+        texture: Share of the network's own texture that is added to the source's detail, 0 to 1. Seasons want little
+            of it, brush strokes most.
+    """
+
+    size: int
+    smooth: float = 0.8
+    texture: float = 0.2
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model folder's contents, but for the weights themselves.
+
+    Attributes:
+        path: The folder.
+        name: What ``--model`` calls it.
+        domains: (A, B), as ``--to`` calls them.
+        architecture: What `cgtool.models.architecture.build_generator` takes; the same for both directions.
+        stride: The network takes heights and widths that are multiples of this, in pixels.
+        training_scale: Short side in pixels after the training's resize and before its crop.
+        provenance: Where the weights come from, as JSON-able data.
+        weights: Files by direction; one direction may be absent.
+        defaults: What conversion uses unless told otherwise.
+    """
+
+    path: Path
+    name: str
+    domains: tuple[str, str]
+    architecture: Mapping[str, object]
+    stride: int
+    training_scale: int
+    provenance: Mapping[str, object]
+    weights: Mapping[Direction, WeightFile]
+    defaults: Defaults
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions that have weights."""
+        return tuple(direction for direction in DIRECTIONS if direction in self.weights)
+
+    def target(self, direction: Direction) -> str:
+        """The domain that a direction leads to."""
+        return self.domains[1] if direction == "A_to_B" else self.domains[0]
+
+
+def check_name(name: str) -> None:
+    """Refuse a model name that is not safe as a folder's name.
+
+    Raises:
+        UsageError: It has characters other than letters, digits, ``_``, ``-`` and ``.``, or starts or ends oddly.
+    """
+    if not re.fullmatch(r"\w([\w.-]{0,98}[\w-])?", name):
+        raise UsageError(
+            f"{name!r} can't be a model's name",
+            hint="Use up to 100 letters, digits, _, - and . inside, as in summer2winter.",
+        )
+
+
+def check_domains(domains: tuple[str, str]) -> None:
+    """Refuse domain names that can't be part of a file name, or that are the same.
+
+    Raises:
+        UsageError: Not two distinct words of letters, digits, ``_`` and ``-``; case does not distinguish.
+    """
+    for domain in domains:
+        if not re.fullmatch(r"\w[\w-]{0,49}", domain):
+            raise UsageError(
+                f"{domain!r} can't be a domain", hint="Use up to 50 letters, digits, _ and -, as in winter."
+            )
+    if domains[0].casefold() == domains[1].casefold():
+        raise UsageError(f"both domains are {domains[0]!r}", hint="Give two, as in summer,winter.")
+
+
+def read_model_folder(path: Path) -> ModelFolder:
+    """Read and check a model folder's `model.json`. The weights must be there but are not read.
+
+    Raises:
+        ModelError: The folder or a file is missing, or `model.json` is damaged or of a newer format.
+    """
+    file = path / MODEL_FILE
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError("no model.json in this folder", path=path, hint=_IMPORT_HINT) from error
+    except OSError as error:
+        raise ModelError(f"can't be read: {error.strerror}", path=file, hint="Check its permissions.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"not valid JSON: {error}", path=file, hint=_COPY_HINT) from error
+    try:
+        model = _parse(path, data)
+        check_name(model.name)
+        check_domains(model.domains)
+    except (ModelError, UsageError) as error:
+        raise ModelError(error.message, path=file, hint=error.hint or _COPY_HINT) from None
+    for weight in model.weights.values():
+        if not (path / weight.file).is_file():
+            raise ModelError("the weights are missing", path=path / weight.file, hint=_COPY_HINT)
+    return model
+
+
+def to_json(model: ModelFolder) -> str:
+    """The text of the folder's `model.json`; `read_model_folder` reads it back."""
+    data = {
+        "format_version": FORMAT_VERSION,
+        "name": model.name,
+        "domains": model.domains,
+        "architecture": dict(model.architecture),
+        "stride": model.stride,
+        "training_scale": model.training_scale,
+        "weights": {direction: asdict(model.weights[direction]) for direction in model.directions},
+        "defaults": asdict(model.defaults),
+        "provenance": dict(model.provenance),
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def engine_key(model: ModelFolder, direction: Direction) -> str:
+    """Identifies one generator for caches of compiled engines: SHA-256 over structure, weights and `GRAPH_VERSION`."""
+    return _key({"architecture": dict(model.architecture), "weights": model.weights[direction].sha256})
+
+
+def checkpoint_key(sha256: str) -> str:
+    """As `engine_key`, for a bare ``.pth`` file with this SHA-256."""
+    return _key({"checkpoint": sha256})
+
+
+def _parse(path: Path, data: object) -> ModelFolder:
+    if not isinstance(data, dict):
+        raise ModelError("not a JSON object")
+    version = data.get("format_version")
+    if version != FORMAT_VERSION:
+        hint = "Update cgtool." if isinstance(version, int) and version > FORMAT_VERSION else None
+        raise ModelError(f"format version {version!r}, where this cgtool reads {FORMAT_VERSION}", hint=hint)
+    domains = _get(data, "domains", list)
+    if len(domains) != 2 or not all(isinstance(domain, str) for domain in domains):
+        raise ModelError(f"domains are {domains!r}, not two words")
+    defaults = _get(data, "defaults", dict)
+    return ModelFolder(
+        path=path,
+        name=_get(data, "name", str),
+        domains=(domains[0], domains[1]),
+        architecture=_get(data, "architecture", dict),
+        stride=_positive(data, "stride"),
+        training_scale=_positive(data, "training_scale"),
+        provenance=_get(data, "provenance", dict),
+        weights=_weights(_get(data, "weights", dict)),
+        defaults=Defaults(_positive(defaults, "size"), _unit(defaults, "smooth"), _unit(defaults, "texture")),
+    )
+
+
+def _weights(data: dict[str, object]) -> dict[Direction, WeightFile]:
+    if not data or not set(data) <= set(DIRECTIONS):
+        raise ModelError(f"weights are for {', '.join(data) or 'nothing'}, not {' or '.join(DIRECTIONS)}")
+    weights: dict[Direction, WeightFile] = {}
+    for direction in data:
+        entry = _get(data, direction, dict)
+        weight = WeightFile(_get(entry, "file", str), _get(entry, "sha256", str))
+        if not re.fullmatch(r"[\w-][\w.-]*", weight.file):
+            raise ModelError(f"the weights' file is {weight.file!r}, not a plain name")
+        if not re.fullmatch(r"[0-9a-f]{64}", weight.sha256):
+            raise ModelError(f"the weights' sha256 is {weight.sha256!r}, not 64 hexadecimal digits")
+        weights[cast(Direction, direction)] = weight
+    return weights
+
+
+def _get(data: Mapping[str, object], key: str, kind: type[_T]) -> _T:
+    value = data.get(key)
+    if type(value) is not kind:  # Not isinstance: JSON's true is no number.
+        raise ModelError(f"{key} is {value!r}, not of type {kind.__name__}")
+    return value
+
+
+def _positive(data: Mapping[str, object], key: str) -> int:
+    value = _get(data, key, int)
+    if value < 1:
+        raise ModelError(f"{key} is {value}, not positive")
+    return value
+
+
+def _unit(data: Mapping[str, object], key: str) -> float:
+    value = data.get(key)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ModelError(f"{key} is {value!r}, not a number from 0 to 1")
+    return float(value)
+
+
+def _key(facts: dict[str, object]) -> str:
+    text = json.dumps({**facts, "graph": GRAPH_VERSION}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,44 @@
+"""What several networks share."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Upsample = Literal["transposed", "resize"]
+"""How a decoder doubles its size. ``resize`` has no checkerboards (Odena et al. 2016)."""
+
+
+class ResizeConv2d(nn.Conv2d):
+    """Doubles height and width by nearest neighbour, then convolves 3x3 with reflection padding."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, kernel_size=3, padding=1, padding_mode="reflect")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (batch, in_channels, height, width) to (batch, out_channels, 2 height, 2 width)."""
+        return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
+
+
+def named(**modules: nn.Module | None) -> nn.Sequential:
+    """An ``nn.Sequential`` of the modules that are not None, called by their keywords."""
+    return nn.Sequential(OrderedDict((name, module) for name, module in modules.items() if module is not None))
+
+
+def initialize(net: nn.Module, gain: float = 0.02) -> None:
+    """Draw fresh weights in place, as CycleGAN does (Zhu et al. 2017, appendix 7.1).
+
+    Convolutions get N(0, gain), affine normalisations N(1, gain), biases 0. Draws from torch's global generator.
+    """
+    for module in net.modules():
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+            nn.init.normal_(module.weight, 0.0, gain)
+        elif isinstance(module, nn.InstanceNorm2d) and module.affine:
+            nn.init.normal_(module.weight, 1.0, gain)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

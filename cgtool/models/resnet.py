@@ -1,0 +1,113 @@
+"""The paper's generator: a fully convolutional encoder, residual blocks and decoder (Johnson et al. 2016)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+
+from cgtool.errors import ModelError
+from cgtool.models.layers import ResizeConv2d, Upsample, named
+
+
+@dataclass(frozen=True)
+class ResNetConfig:
+    """Structure of a `ResNetGenerator`.
+
+    Attributes:
+        blocks: Residual blocks: 9 for 256 px and more, 6 for 128 px (Zhu et al. 2017).
+        ngf: Filters of the first convolution; the residual blocks have four times as many.
+        affine: Whether instance normalisations learn a scale and a shift.
+        padding: What surrounds the residual blocks' feature maps. The stem and the head always reflect.
+        dropout: Whether half of each residual block's inner features are dropped in training.
+        upsample: How the decoder doubles the size.
+        input_channels: 3 for RGB.
+        output_channels: 3 for RGB.
+    """
+
+    blocks: int = 9
+    ngf: int = 64
+    affine: bool = False
+    padding: Literal["reflect", "zero"] = "reflect"
+    dropout: bool = False
+    upsample: Upsample = "transposed"
+    input_channels: int = 3
+    output_channels: int = 3
+
+    def __post_init__(self) -> None:
+        if min(self.blocks, self.ngf, self.input_channels, self.output_channels) < 1:
+            raise ModelError("a ResNet generator needs at least 1 block, filter and channel", hint=f"Got {self}.")
+        if self.padding not in ("reflect", "zero"):
+            raise ModelError(f"unknown padding {self.padding!r}", hint="Known are reflect and zero.")
+        if self.upsample not in ("transposed", "resize"):
+            raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
+
+
+class ResNetGenerator(nn.Module):
+    """Translates images; in the paper's notation c7s1-k, d2k, d4k, R4k..., u2k, uk, c7s1-3.
+
+    Attributes:
+        stride: Height and width must be multiples of this, in pixels.
+    """
+
+    stride = 4
+
+    def __init__(self, config: ResNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        k = config.ngf
+
+        def norm(channels: int) -> nn.Module:
+            return nn.InstanceNorm2d(channels, affine=config.affine)
+
+        def down(channels: int) -> nn.Module:
+            conv = nn.Conv2d(channels, 2 * channels, kernel_size=3, stride=2, padding=1)
+            return named(conv=conv, norm=norm(2 * channels), relu=nn.ReLU(inplace=True))
+
+        def up(channels: int) -> nn.Module:
+            conv = (
+                nn.ConvTranspose2d(channels, channels // 2, kernel_size=3, stride=2, padding=1, output_padding=1)
+                if config.upsample == "transposed"
+                else ResizeConv2d(channels, channels // 2)
+            )
+            return named(conv=conv, norm=norm(channels // 2), relu=nn.ReLU(inplace=True))
+
+        def edge(inputs: int, outputs: int) -> nn.Conv2d:
+            return nn.Conv2d(inputs, outputs, kernel_size=7, padding=3, padding_mode="reflect")
+
+        self.stem = named(conv=edge(config.input_channels, k), norm=norm(k), relu=nn.ReLU(inplace=True))
+        self.down = nn.Sequential(down(k), down(2 * k))
+        self.blocks = nn.Sequential(*(ResidualBlock(4 * k, config) for _ in range(config.blocks)))
+        self.up = nn.Sequential(up(4 * k), up(2 * k))
+        self.head = named(conv=edge(k, config.output_channels), tanh=nn.Tanh())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map float (batch, input_channels, height, width) in [-1, 1] to (batch, output_channels, height, width).
+
+        The result is in [-1, 1] too. Height and width are multiples of ``stride``, and at least 8.
+        """
+        features = self.blocks(self.down(self.stem(image)))
+        translated: Tensor = self.head(self.up(features))
+        return translated
+
+
+class ResidualBlock(nn.Module):
+    """Adds what two 3x3 convolutions make of the features (He et al. 2016); no activation after the sum."""
+
+    def __init__(self, channels: int, config: ResNetConfig) -> None:
+        super().__init__()
+        mode: Literal["reflect", "zeros"] = "reflect" if config.padding == "reflect" else "zeros"
+        self.residual = named(
+            conv1=nn.Conv2d(channels, channels, kernel_size=3, padding=1, padding_mode=mode),
+            norm1=nn.InstanceNorm2d(channels, affine=config.affine),
+            relu=nn.ReLU(inplace=True),
+            dropout=nn.Dropout(0.5) if config.dropout else None,
+            conv2=nn.Conv2d(channels, channels, kernel_size=3, padding=1, padding_mode=mode),
+            norm2=nn.InstanceNorm2d(channels, affine=config.affine),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map float (batch, channels, height, width) to the same shape."""
+        changed: Tensor = features + self.residual(features)
+        return changed

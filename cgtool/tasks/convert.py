@@ -1,0 +1,345 @@
+"""Convert footage: files in, translated files out, one after the other, each whole or not at all."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from cgtool.backends import timings
+from cgtool.backends.base import Backend, GeneratorSource
+from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.errors import CgtoolError, MediaError, OutputExistsError, UsageError
+from cgtool.frame import Frame
+from cgtool.media.containers import CONTAINERS, Container, carry
+from cgtool.media.encoders import choose_encoder
+from cgtool.media.images import StillImage, read_image, write_image
+from cgtool.media.reader import VideoReader
+from cgtool.media.writer import Source, VideoWriter
+from cgtool.pipeline.pipeline import Pipeline, Stage
+from cgtool.tasks.plan import Job
+from cgtool.tasks.translate import Picture, Size, Translator
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How videos are cut and encoded. None stands for the encoder's or the container's default.
+
+    Attributes:
+        codec: A key of ``media.encoders.ENCODERS``.
+        crf: Constant rate factor.
+        preset: The encoder's preset.
+        pixel_format: FFmpeg's name of the pixel format.
+        hardware: Use a hardware encoder if one really opens.
+        ffmpeg_arguments: Further ffmpeg output arguments.
+        audio: Carry the sound.
+        start, end: The span to convert, in seconds after the file's start.
+    """
+
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    pixel_format: str | None = None
+    hardware: bool = False
+    ffmpeg_arguments: tuple[str, ...] = ()
+    audio: bool = True
+    start: Fraction | None = None
+    end: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise UsageError("--end must come after --start")
+
+    def codec_for(self, container: Container) -> str:
+        """The codec asked for, or the container's default.
+
+        Raises:
+            UsageError: The container can't hold it.
+        """
+        codec = self.codec or container.codecs[0]
+        if codec not in container.codecs:
+            raise UsageError(f"{container.name} can't hold {codec}; it takes {', '.join(container.codecs)}")
+        return codec
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """How a batch is converted.
+
+    Attributes:
+        engine: What runs the network.
+        size: The network's short side, see ``translate.network_size``; None for the model's default.
+        batch: Frames a call of the engine; None for what the engine likes best.
+        overwrite: Replace existing outputs.
+        skip_existing: Leave existing outputs alone and count that as done.
+        video: How videos are cut and encoded.
+    """
+
+    engine: EngineRequest = field(default_factory=EngineRequest)
+    size: Size | None = None
+    batch: int | None = None
+    overwrite: bool = False
+    skip_existing: bool = False
+    video: VideoOptions = field(default_factory=VideoOptions)
+
+    def __post_init__(self) -> None:
+        if self.overwrite and self.skip_existing:
+            raise UsageError("--overwrite and --skip-existing exclude each other")
+
+
+@dataclass(frozen=True)
+class Model:
+    """The generator to convert with.
+
+    Attributes:
+        name: What people call it.
+        target: The domain it leads to, which becomes part of default output names.
+        source: The generator itself.
+        training_scale: Short side of its training images in pixels.
+        default_size: What ``--size`` is unless told otherwise.
+    """
+
+    name: str
+    target: str
+    source: GeneratorSource
+    training_scale: int
+    default_size: Size
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one file.
+
+    Attributes:
+        input, output: As the user would write them; ``-`` for standard input and output.
+        status: ``converted``, ``skipped`` or ``failed``.
+        frames: Frames written.
+        seconds: Wall-clock time.
+        fps: Frames a second.
+        engine, device, precision: What ran the network.
+        size: The network's input, as WIDTHxHEIGHT.
+        busy_seconds: Working time of each stage.
+        warnings: What changed or was lost on the way.
+        reason: Why it was skipped.
+        error: Why it failed.
+    """
+
+    input: str
+    output: str | None
+    status: Literal["converted", "skipped", "failed"]
+    frames: int = 0
+    seconds: float = 0.0
+    fps: float = 0.0
+    engine: str | None = None
+    device: str | None = None
+    precision: str | None = None
+    size: str | None = None
+    busy_seconds: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    reason: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """A file is begun. ``number`` counts from 0."""
+
+    job: Job
+    number: int
+    total: int
+
+
+@dataclass(frozen=True)
+class EngineOpened:
+    """The engine is ready; ``notes`` say why the others were not taken."""
+
+    backend: Backend
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """Frames were written; ``estimated_frames`` is a guess, or None."""
+
+    frames: int
+    estimated_frames: int | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A file is done, one way or another."""
+
+    result: Result
+
+
+Event = Started | EngineOpened | Advanced | Finished
+BackendOpener = Callable[[GeneratorSource, EngineRequest], tuple[Backend, Sequence[str]]]
+
+
+def convert(
+    jobs: Sequence[Job], model: Model, options: ConvertOptions, *, opener: BackendOpener | None = None
+) -> Iterator[Event]:
+    """Convert a batch, telling what happens. One file's failure does not stop the others.
+
+    Args:
+        jobs: What ``plan`` laid out.
+        model: The generator.
+        options: How.
+        opener: Opens the engine; for tests and other front ends.
+
+    Raises:
+        EngineError: No engine can be opened. Failures of single files are results instead.
+        ModelError: The model's weights can't be loaded.
+    """
+    with ExitStack() as stack:
+        engine: Backend | None = None
+        for number, job in enumerate(jobs):
+            yield Started(job, number, len(jobs))
+            early = _settle_without_engine(job, options)
+            if early is not None:
+                yield Finished(early)
+                continue
+            if engine is None:
+                engine, notes = (opener or _open)(model.source, options.engine)
+                stack.enter_context(engine)
+                yield EngineOpened(engine, tuple(notes))
+            size = options.size or model.default_size
+            translator = Translator(engine, size, model.training_scale, options.batch)
+            yield from _convert_one(job, translator, engine, options)
+            _remember_speed(model.source, engine, translator)
+
+
+def _open(source: GeneratorSource, request: EngineRequest) -> tuple[Backend, Sequence[str]]:
+    opened = open_backend(source, request)
+    return opened.backend, opened.reasons
+
+
+def _remember_speed(source: GeneratorSource, engine: Backend, translator: Translator) -> None:
+    speed = translator.milliseconds_per_megapixel()
+    if speed is not None:
+        timings.record(source.key, engine.info, speed)
+
+
+def _settle_without_engine(job: Job, options: ConvertOptions) -> Result | None:
+    """The result of a job for which the network is not needed; None if it is."""
+
+    def result(status: Literal["skipped", "failed"], **why: str) -> Result:
+        return Result(job.source_name, job.target_name, status, **why)  # type: ignore[arg-type]
+
+    if job.is_result:
+        return result("skipped", reason="is itself a result")
+    if job.error is not None:
+        return result("failed", error=str(job.error))
+    if job.target is None or not job.target.exists() or options.overwrite:
+        return None
+    if options.skip_existing:
+        return result("skipped", reason="exists already")
+    hint = "Use --overwrite to replace it or --skip-existing to leave it"
+    return result("failed", error=str(OutputExistsError("exists already", path=job.target, hint=hint)))
+
+
+def _convert_one(job: Job, translator: Translator, engine: Backend, options: ConvertOptions) -> Iterator[Event]:
+    begin = time.perf_counter()
+    info = engine.info
+    unfinished = Result(
+        job.source_name, job.target_name, "failed", engine=info.engine, device=info.device, precision=info.precision
+    )
+    try:
+        if job.is_image:
+            done = _convert_image(job, translator, unfinished, options)
+        else:
+            done = yield from _convert_video(job, translator, unfinished, options)
+    except CgtoolError as error:
+        done = replace(unfinished, error=str(error))
+    except Exception as error:  # a batch goes on whatever one file does to us
+        done = replace(unfinished, error=f"{job.source_name}: failed unexpectedly ({type(error).__name__}: {error})")
+    seconds = time.perf_counter() - begin
+    fps = done.frames / seconds if done.status == "converted" else 0.0
+    yield Finished(replace(done, seconds=seconds, fps=fps))
+
+
+def _convert_image(job: Job, translator: Translator, unfinished: Result, options: ConvertOptions) -> Result:
+    begin = time.perf_counter()
+    image = read_image(sys.stdin.buffer.read() if job.source is None else job.source)
+    read = time.perf_counter()
+    picture = translator.shrink(Frame(image.pixels, 0, 0, Fraction(1)))
+    [translated] = translator.infer([picture])
+    pixels = translator.enlarge(translated).pixels
+    inferred = time.perf_counter()
+    result = StillImage(pixels, image.alpha, image.exif, image.dpi)
+    lost = write_image(sys.stdout.buffer if job.target is None else _make_folder(job.target), result)
+    written = time.perf_counter()
+    return replace(
+        unfinished,
+        status="converted",
+        frames=1,
+        size=_size_text(picture),
+        busy_seconds={"decode": read - begin, "infer": inferred - read, "encode": written - inferred},
+        warnings=(*image.warnings, *translator.warnings, *lost),
+    )
+
+
+def _make_folder(target: Path) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"can't be written: {error.strerror}", path=target) from error
+    return target
+
+
+def _convert_video(job: Job, translator: Translator, unfinished: Result, options: ConvertOptions) -> Iterator[Event]:
+    assert job.source is not None
+    assert job.target is not None
+    container = CONTAINERS[job.target.suffix.lower()]
+    video = options.video
+    codec = video.codec_for(container)
+    with VideoReader(job.source, start=video.start, end=video.end) as reader:
+        info = reader.info
+        encoder = choose_encoder(
+            codec,
+            info.width,
+            info.height,
+            crf=video.crf,
+            preset=video.preset,
+            pixel_format=video.pixel_format,
+            hardware=video.hardware,
+        )
+        carried, losses = carry(reader.streams(), container, info.stream_index, audio=video.audio)
+        source = Source(job.source, carried, *reader.span_seconds)
+        with VideoWriter(
+            job.target,
+            container,
+            encoder,
+            info,
+            source,
+            overwrite=options.overwrite,
+            extra_arguments=video.ffmpeg_arguments,
+        ) as writer:
+            pipeline: Pipeline[Picture] = Pipeline(
+                (translator.shrink(frame) for frame in reader.frames()),
+                [Stage("infer", translator.infer, translator.batch)],
+                lambda picture: writer.write(translator.enlarge(picture)),
+                interrupt=writer.abort,
+            )
+            with closing(pipeline.run()) as running:
+                for progress in running:
+                    yield Advanced(progress.items, info.estimated_frames)
+            writer.finish()
+        return replace(
+            unfinished,
+            status="converted",
+            frames=progress.items,
+            size="x".join(map(str, translator.network_size(info.width, info.height))),
+            busy_seconds=dict(progress.busy_seconds),
+            warnings=(*losses, *reader.warnings, *translator.warnings, *writer.warnings),
+        )
+
+
+def _size_text(picture: Picture) -> str:
+    height, width = picture.small.shape[:2]
+    return f"{width}x{height}"

@@ -1,0 +1,69 @@
+"""Which generator a conversion uses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cgtool.backends.base import GeneratorSource
+from cgtool.config import MAX_AUTO_SIZE
+from cgtool.errors import UsageError
+from cgtool.models.folder import checkpoint_key, engine_key
+from cgtool.models.lookup import Choice, resolve
+from cgtool.tasks.convert import Model
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CHECKPOINT_SUFFIXES = (".pth", ".pt")
+_REFERENCE_SCALE = 286
+"""The reference trains on images of this short side unless told otherwise (``--load_size``)."""
+
+
+def choose_model(to: str | None, model: str | None, engines_dir: Path | None) -> Model:
+    """Pick the generator to convert with, without loading it (but for a bare checkpoint).
+
+    Args:
+        to: ``--to``: the target domain.
+        model: ``--model``: a model's name or folder, or a checkpoint file of the reference PyTorch CycleGAN; for a
+            checkpoint, ``to`` only names the result, and the file's own name does if it is None.
+        engines_dir: Where to look for models first.
+
+    Raises:
+        UsageError: No model fits.
+        ModelError: The model is damaged.
+    """
+    if model is not None and model.endswith(CHECKPOINT_SUFFIXES):
+        return _from_checkpoint(Path(model), to)
+    choice = resolve(to, model, engines_dir)
+    folder = choice.folder
+    source = GeneratorSource(
+        key=engine_key(folder, choice.direction),
+        label=f"{folder.name} {choice.direction}",
+        stride=folder.stride,
+        load=lambda: _load(choice),
+    )
+    return Model(folder.name, choice.target, source, folder.training_scale, folder.defaults.size)
+
+
+def _load(choice: Choice) -> nn.Module:
+    from cgtool.models.weights import load_generator  # imports torch, which a compiled engine does without
+
+    return load_generator(choice.folder, choice.direction)
+
+
+def _from_checkpoint(path: Path, to: str | None) -> Model:
+    from cgtool.models.weights import load_checkpoint_generator
+
+    if to is not None and not re.fullmatch(r"\w[\w-]*", to):
+        raise UsageError(f"--to {to!r} can't be part of a file name", hint="Use letters, digits, _ and -")
+    loaded = load_checkpoint_generator(path)
+    scale = min(_REFERENCE_SCALE, MAX_AUTO_SIZE)
+    source = GeneratorSource(
+        key=checkpoint_key(loaded.sha256),
+        label=path.name,
+        stride=loaded.generator.stride,
+        load=lambda: loaded.generator,
+    )
+    return Model(path.name, to or path.stem, source, scale, scale)

@@ -1,0 +1,198 @@
+"""From what the user names to a list of files to make: inputs, outputs, and clashes found before any work begins."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cgtool.errors import CgtoolError, MediaError, UsageError
+from cgtool.media.containers import CONTAINERS, VIDEO_SUFFIXES
+from cgtool.media.images import IMAGE_SUFFIXES
+
+STDIO = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to make.
+
+    Attributes:
+        source: The input; None for standard input.
+        target: The output; None for standard output.
+        error: Why this job can't even begin (the input is missing, say); it is reported in its turn.
+        is_result: The input is the result of an earlier run, lying beside its source: there is nothing to do.
+    """
+
+    source: Path | None
+    target: Path | None
+    error: CgtoolError | None = None
+    is_result: bool = False
+
+    @property
+    def source_name(self) -> str:
+        """The input as the user would write it."""
+        return STDIO if self.source is None else str(self.source)
+
+    @property
+    def target_name(self) -> str | None:
+        """The output as the user would write it; None where the job has none."""
+        if self.error is not None and self.target is None:
+            return None
+        return STDIO if self.target is None else str(self.target)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the input is taken for a still image."""
+        return self.source is None or self.source.suffix.lower() in IMAGE_SUFFIXES
+
+
+def plan(
+    inputs: Sequence[str], output: str | None, label: str, *, recursive: bool = True, skip_existing: bool = False
+) -> list[Job]:
+    """Lay out a batch.
+
+    Args:
+        inputs: Files, glob patterns, directories, or ``-`` for an image on standard input.
+        output: ``-o``: a file for a single file, else a directory; None for names beside the inputs.
+        label: The target domain, for default names: ``summer.mp4`` becomes ``summer.LABEL.mp4``.
+        recursive: Search directories below the ones named.
+        skip_existing: Results of earlier runs are known by their names and left alone, even when named as inputs.
+
+    Raises:
+        UsageError: Two inputs would become one output, an output would replace an input, a suffix is unknown, or
+            ``-`` is combined with other inputs.
+    """
+    if STDIO in inputs:
+        return [_stdin_job(inputs, output)]
+    if output == STDIO:
+        if len(inputs) != 1 or Path(inputs[0]).is_dir() or not is_image_name(inputs[0]):
+            raise UsageError("-o - writes one still image: give one image as INPUT")
+        return [Job(Path(inputs[0]), None)]
+    jobs = list(_jobs(inputs, None if output is None else Path(output), output, label, recursive))
+    if output is None:
+        jobs = _mark_results(jobs, label, skip_existing)
+    _refuse_clashes(jobs)
+    return jobs
+
+
+def is_image_name(name: str | Path) -> bool:
+    """Whether a file of this name is taken for a still image."""
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _stdin_job(inputs: Sequence[str], output: str | None) -> Job:
+    if len(inputs) > 1:
+        raise UsageError("- (standard input) can't be combined with other inputs")
+    if output is None or output == STDIO:
+        return Job(None, None)
+    if not is_image_name(output):
+        raise UsageError(f"standard input is read as a still image, so -o {output} must be one too")
+    return Job(None, Path(output))
+
+
+def _jobs(
+    inputs: Sequence[str], output: Path | None, written: str | None, label: str, recursive: bool
+) -> Iterator[Job]:
+    roots = [Path(name) for name in inputs if Path(name).is_dir()]
+    for name in inputs:
+        path = Path(name)
+        if path.is_dir():
+            yield from _directory_jobs(path, output, label, recursive, several=len(roots) > 1)
+            continue
+        files = _expand(name)
+        if not files:
+            problem = "matches no file" if glob.has_magic(name) else "no such file"
+            yield Job(path, None, MediaError(problem, path=name))
+            continue
+        single = len(inputs) == 1 and len(files) == 1
+        for file in files:
+            yield _file_job(file, output, written, label, single=single)
+
+
+def _expand(name: str) -> list[Path]:
+    if Path(name).exists() or not glob.has_magic(name):
+        return [Path(name)] if Path(name).exists() else []
+    found = (Path(match) for match in sorted(glob.glob(name, recursive=True)))
+    return [path for path in found if path.is_file()]
+
+
+def _file_job(file: Path, output: Path | None, written: str | None, label: str, *, single: bool) -> Job:
+    suffix = output_suffix(file)
+    if output is None:
+        return Job(file, file.with_name(f"{file.stem}.{label}{suffix}"))
+    is_directory = output.is_dir() or (written or "").endswith(("/", "\\")) or not single
+    if is_directory:
+        return Job(file, output / f"{file.stem}{suffix}")
+    wanted = output.suffix.lower()
+    if is_image_name(file) != (wanted in IMAGE_SUFFIXES) or wanted not in {*CONTAINERS, *IMAGE_SUFFIXES}:
+        known = IMAGE_SUFFIXES if is_image_name(file) else CONTAINERS
+        kind = "a still image" if is_image_name(file) else "a video"
+        raise UsageError(f"{file} is {kind}, so -o {output} must end in one of {' '.join(sorted(known))}")
+    return Job(file, output)
+
+
+def _directory_jobs(root: Path, output: Path | None, label: str, recursive: bool, *, several: bool) -> Iterator[Job]:
+    if output is None:
+        resolved = root.resolve()
+        target = (
+            root.parent / f"{resolved.name}.{label}" if root.name else resolved.with_name(f"{resolved.name}.{label}")
+        )
+    else:
+        target = output / root.resolve().name if several else output
+    found = False
+    for file in _media_files(root, recursive):
+        if target.resolve() in file.resolve().parents and target.resolve() != root.resolve():
+            continue  # an output folder inside the input folder holds results, not inputs
+        found = True
+        relative = file.relative_to(root)
+        yield Job(file, target / relative.with_name(f"{file.stem}{output_suffix(file)}"))
+    if not found:
+        yield Job(root, None, MediaError("holds no video or image", path=root))
+
+
+def _media_files(root: Path, recursive: bool) -> Iterable[Path]:
+    candidates = sorted(root.rglob("*") if recursive else root.glob("*"))
+    for path in candidates:
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if not hidden and path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES and path.is_file():
+            yield path
+
+
+def output_suffix(source: Path) -> str:
+    """The default suffix of a result: the source's own, or ``.mp4`` where that can only be read."""
+    suffix = source.suffix
+    return suffix if suffix.lower() in CONTAINERS or suffix.lower() in IMAGE_SUFFIXES else ".mp4"
+
+
+def _mark_results(jobs: Sequence[Job], label: str, skip_existing: bool) -> list[Job]:
+    """Find the inputs that are results, so that ``cgtool convert *.mp4`` can be run twice."""
+    targets = {job.target for job in jobs if job.source != job.target}
+
+    def is_result(job: Job) -> bool:
+        if job.source is None:
+            return False
+        stem, ending = job.source.stem, f".{label}"
+        if not stem.endswith(ending):
+            return False
+        pattern = f"{glob.escape(stem.removesuffix(ending))}.*"
+        return job.source in targets or (
+            skip_existing and any(p != job.source for p in job.source.parent.glob(pattern))
+        )
+
+    return [replace(job, is_result=True) if is_result(job) else job for job in jobs]
+
+
+def _refuse_clashes(jobs: Sequence[Job]) -> None:
+    sources = {job.source.resolve(): job.source for job in jobs if job.source is not None and not job.is_result}
+    targets: dict[Path, Path | None] = {}
+    for job in jobs:
+        if job.target is None or job.is_result:
+            continue
+        target = job.target.resolve()
+        if target in sources:
+            raise UsageError(f"{job.target} would be written over the input {sources[target]}; choose another -o")
+        if target in targets:
+            raise UsageError(f"{targets[target]} and {job.source} would both become {job.target}; choose another -o")
+        targets[target] = job.source

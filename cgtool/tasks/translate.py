@@ -1,0 +1,148 @@
+"""A frame through a network: down to the size the network runs at, through the engine, back to the frame's own."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cgtool.backends.base import Backend
+from cgtool.config import MAX_AUTO_SIZE
+from cgtool.errors import OutOfMemoryError
+from cgtool.frame import Frame
+
+Size = int | Literal["auto", "native"]
+
+_MAX_ASPECT = 8
+"""A frame longer than this many times its short side runs smaller, so that a banner does not fill the memory."""
+_LONGEST_HISTORY = 512
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame on its way through the network.
+
+    Attributes:
+        frame: The source's frame.
+        small: The frame at the network's size; after the network, its result. uint8 RGB HWC.
+    """
+
+    frame: Frame
+    small: NDArray[np.uint8]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of pixel memory, by which queues are bounded."""
+        return self.frame.nbytes + (0 if self.small is self.frame.pixels else self.small.nbytes)
+
+
+def network_size(width: int, height: int, size: Size, training_scale: int) -> tuple[int, int]:
+    """The size at which the network sees a frame.
+
+    Args:
+        width, height: The frame's size in pixels.
+        size: ``--size``: the short side in pixels; ``auto`` for the scale the model was trained at, at most
+            ``MAX_AUTO_SIZE``; ``native`` for the frame's own.
+        training_scale: The short side of the model's training images, in pixels.
+
+    Returns:
+        Width and height in pixels, the frame's proportions kept.
+    """
+    if size == "native":
+        return width, height
+    short = min(training_scale, MAX_AUTO_SIZE) if size == "auto" else size
+    factor = min(short / min(width, height), math.sqrt(_MAX_ASPECT * short * short / (width * height)))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+class Translator:
+    """Runs frames through a backend at the network's size. Its three steps may run in three threads.
+
+    Args:
+        backend: The engine.
+        size: See ``network_size``.
+        training_scale: See ``network_size``.
+        batch: Frames a call of the engine; None for what the engine likes best.
+
+    Attributes:
+        batch: Frames a call of the engine; falls when the device's memory runs out.
+        warnings: What the user should know.
+    """
+
+    def __init__(self, backend: Backend, size: Size, training_scale: int, batch: int | None = None) -> None:
+        self._backend = backend
+        self._size = size
+        self._training_scale = training_scale
+        self.batch = batch or backend.info.batch
+        self.warnings: list[str] = []
+        self._milliseconds_per_megapixel: list[float] = []
+
+    def network_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height at which the network sees frames of this size."""
+        return network_size(width, height, self._size, self._training_scale)
+
+    def shrink(self, frame: Frame) -> Picture:
+        """Bring a frame to the network's size."""
+        height, width = frame.pixels.shape[:2]
+        return Picture(frame, _resize(frame.pixels, *self.network_size(width, height)))
+
+    def infer(self, pictures: list[Picture]) -> list[Picture]:
+        """Translate pictures of one size, in as many calls as the device's memory asks for.
+
+        Raises:
+            OutOfMemoryError: Not even one frame fits.
+            EngineError: The engine failed.
+        """
+        results: list[Picture] = []
+        while len(results) < len(pictures):
+            part = pictures[len(results) : len(results) + self.batch]
+            try:
+                results += self._infer_at_once(part)
+            except OutOfMemoryError as error:
+                if len(part) == 1:
+                    raise OutOfMemoryError(
+                        f"one frame of {_size_text(part[0].small)} does not fit the memory of {self._backend.info.device}",
+                        hint="Use a smaller --size",
+                    ) from error
+                self.batch = len(part) // 2
+                self.warnings.append(f"out of memory at a batch of {len(part)}; going on with {self.batch}")
+        return results
+
+    def _infer_at_once(self, pictures: list[Picture]) -> list[Picture]:
+        inputs = np.stack([picture.small for picture in pictures])
+        begin = time.perf_counter()
+        outputs = self._backend.infer(inputs)
+        seconds = time.perf_counter() - begin
+        if len(self._milliseconds_per_megapixel) < _LONGEST_HISTORY:
+            self._milliseconds_per_megapixel.append(seconds * 1e9 / (inputs.size / 3))
+        if self._backend.info.output_owner == "backend":
+            outputs = outputs.copy()
+        return [replace(picture, small=output) for picture, output in zip(pictures, outputs, strict=True)]
+
+    def milliseconds_per_megapixel(self) -> float | None:
+        """The engine's median time, None before it has run often enough to be sure (the first calls warm it up)."""
+        settled = self._milliseconds_per_megapixel[3:]
+        return statistics.median(settled) if len(settled) >= 8 else None
+
+    def enlarge(self, picture: Picture) -> Frame:
+        """Bring a result back to its frame's size."""
+        height, width = picture.frame.pixels.shape[:2]
+        return replace(picture.frame, pixels=_resize(picture.small, width, height))
+
+
+def _resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
+    resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+    return resized.astype(np.uint8, copy=False)
+
+
+def _size_text(pixels: NDArray[np.uint8]) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"

@@ -1,9 +1,9 @@
 """Dense optical flow between two frames, and where it can be believed.
 
-A flow is float32 of shape (height, width, 2): the x and y displacement, in pixels, from a pixel of the first frame to its
-match in the second. Occlusion and motion boundaries follow Sundaram et al., "Dense Point Trajectories by GPU-accelerated
-Large Displacement Optical Flow" (2010), with the constants that Ruder et al., "Artistic Style Transfer for Videos" (2016),
-made the field's protocol.
+A flow is float32 of shape (height, width, 2): the x and y displacement, in pixels, from a pixel of the first frame to
+its match in the second. Occlusion and motion boundaries follow Sundaram et al., "Dense Point Trajectories by
+GPU-accelerated Large Displacement Optical Flow" (2010), with the constants that Ruder et al., "Artistic Style Transfer
+for Videos" (2016), made the field's protocol.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class FlowEstimator:
                 presets do at a quarter), refines little, and doesn't refine the reverse flow, which is only a check.
         """
         if preset == "medium":
-            self._forward = self._reverse = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+            self._forward = self._reverse = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         else:
             self._forward, self._reverse = _fast_dis(refinements=2), _fast_dis(refinements=0)
 
@@ -74,8 +74,8 @@ def warp(image: NDArray[np.float32], flow: Flow, interpolation: int = cv2.INTER_
         flow: From the first frame to the second.
         interpolation: An OpenCV constant. Bilinear softens when applied again and again; bicubic hardly does.
     """
-    where = cv2.add(_grid(*flow.shape[:2]), flow)
-    return np.asarray(cv2.remap(image, where, None, interpolation, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    x, y = cv2.split(cv2.add(_grid(*flow.shape[:2]), flow))
+    return np.asarray(cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def consistent(flow: Flow, reverse: Flow) -> Mask:
@@ -108,7 +108,7 @@ def _squared(field: cv2.typing.MatLike) -> NDArray[np.float32]:
 
 
 def _fast_dis(refinements: int) -> cv2.DISOpticalFlow:
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     dis.setFinestScale(1)
     dis.setVariationalRefinementIterations(refinements)
     return dis

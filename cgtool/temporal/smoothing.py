@@ -7,14 +7,14 @@ present source, warping has gone wrong (occlusion, wrong flow, drift, softening)
 history is not trusted there. The change's history is clamped to its present neighbourhood besides, as temporal
 anti-aliasing does (Karis, "High Quality Temporal Supersampling", 2014).
 
-Instance normalisation lets brightness and colour of the whole picture follow its content; against this pumping, the mean
-over trusted pixels is held, and follows the network slowly.
+Instance normalisation lets brightness and colour of the whole picture follow its content; against this pumping, the
+mean over trusted pixels is held, and follows the network slowly.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ LARGEST_DEPARTURE = 20.0
 """Root mean square departure, in levels, of source from warped source beyond which a scene cut is declared."""
 
 LIGHTING_LEVELS = 3.0
-"""A change of the source's own mean light, in levels, that is clearly meant: pumping is damped less and less up to it."""
+"""A change of the source's own mean light, in levels, that is meant: there, pumping is damped a third as much."""
 
 PUMPING_LEVELS = 12.0
 """Most that brightness or colour is corrected by, in levels."""
@@ -59,7 +59,7 @@ Scalar = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _History:
-    """What one step leaves to the next; all but ``source`` and ``shown`` in float32 levels, (h, w, 3)."""
+    """What one step leaves to the next; pictures are (h, w, 3), float32 ones in levels."""
 
     pts_seconds: float
     source: Image
@@ -91,16 +91,17 @@ class Smoother:
             pts_seconds: When the frame is shown. Blending follows elapsed time, not the count of frames.
 
         Returns:
-            RGB, uint8, (h, w, 3). It is ``result`` itself with ``smooth`` 0, on the first frame and on the first one after
-            a scene cut; where the source repeats its last frame, what was shown is repeated too.
+            RGB, uint8, (h, w, 3). It is ``result`` itself with ``smooth`` 0, on the first frame and on the first one
+            after a scene cut; where the source repeats its last frame, what was shown is repeated too. The arrays given
+            and returned are kept until the next step: they must not be written to.
         """
         if self.smooth == 0:
             return result
         last = self._history
-        if last is None:
+        if last is None or last.source.shape != source.shape:
             return self._start(source, result, pts_seconds)
         if np.array_equal(source, last.source):
-            self._history = _History(pts_seconds, source, last.luma, last.smooth_source, last.smooth_change, last.shown)
+            self._history = replace(last, pts_seconds=pts_seconds)
             return last.shown
 
         luma = reduced(gray(source), FLOW_LINES)
@@ -109,18 +110,24 @@ class Smoother:
         cv2.subtract(departure, source, dst=departure, dtype=cv2.CV_32F)
         lighting = _mean(departure, seen)
         confidence, error = _confidence(departure, lighting, seen)
-        trusted = cv2.compare(confidence, 0.5, cv2.CMP_GT)
+        trusted = (confidence > 0.5).view(np.uint8)
         if cv2.countNonZero(trusted) < LEAST_TRUSTED * trusted.size or error > LARGEST_DEPARTURE:
             return self._start(source, result, pts_seconds)
 
         elapsed = max(0.0, pts_seconds - last.pts_seconds)
         history = warp(last.smooth_change, flow, cv2.INTER_CUBIC)
-        change = cv2.subtract(result, source, dtype=cv2.CV_32F)
-        calm = math.exp(-float(np.max(lighting**2)) / LIGHTING_LEVELS**2)
-        follow = calm * math.exp(-elapsed / (GLOBAL_SECONDS * self.smooth))
-        pumping = _mean(departure, trusted) + _mean(history, trusted) - _mean(change, trusted)
-        cv2.add(change, _scalar(follow * np.clip(pumping, -PUMPING_LEVELS, PUMPING_LEVELS)), dst=change)
+        change = _f32(cv2.subtract(result, source, dtype=cv2.CV_32F))
 
+        # Level the whole picture: shift change and history to one mean, close to that of the last smoothed result.
+        calm = math.exp(-float(np.max(lighting**2)) / LIGHTING_LEVELS**2)
+        cv2.subtract(departure, _scalar((1 - calm) * lighting), dst=departure)
+        pumping = _mean(departure, trusted) + _mean(history, trusted) - _mean(change, trusted)
+        follow = calm * math.exp(-elapsed / (GLOBAL_SECONDS * self.smooth))
+        correction = follow * np.clip(pumping, -PUMPING_LEVELS, PUMPING_LEVELS)
+        cv2.add(change, _scalar(correction), dst=change)
+        cv2.add(history, _scalar(correction - pumping), dst=history)
+
+        # Blend every pixel: change + weight * (clamped history - change), and the source likewise.
         weight = confidence * np.float32(math.exp(-elapsed / (LOCAL_SECONDS * self.smooth)))
         weights = cv2.merge([weight, weight, weight])
         _clamp(history, change)
@@ -128,7 +135,7 @@ class Smoother:
         cv2.multiply(history, weights, dst=history)
         smooth_change = _f32(cv2.add(history, change, dst=history))
         cv2.multiply(departure, weights, dst=departure)
-        steady = cv2.add(smooth_change, _scalar(calm * _mean(departure, trusted)), dst=change)
+        steady = cv2.add(smooth_change, _scalar(_mean(departure, trusted)), dst=change)
         shown = np.asarray(cv2.add(source, steady, dtype=cv2.CV_8U), np.uint8)
         smooth_source = _f32(cv2.add(departure, source, dst=departure, dtype=cv2.CV_32F))
         self._history = _History(pts_seconds, source, luma, smooth_source, smooth_change, shown)
@@ -166,9 +173,9 @@ def _clamp(history: Array, present: cv2.typing.MatLike) -> None:
     """Bring the history within the range of the present 3x3 neighbourhood, give or take ``CLAMP_LEVELS``; in place."""
     window = np.ones((3, 3), np.uint8)
     bound = cv2.erode(present, window)
-    cv2.max(history, cv2.subtract(bound, (CLAMP_LEVELS,) * 4, dst=bound), dst=history)
+    cv2.max(history, bound - np.float32(CLAMP_LEVELS), dst=history)
     cv2.dilate(present, window, dst=bound)
-    cv2.min(history, cv2.add(bound, (CLAMP_LEVELS,) * 4, dst=bound), dst=history)
+    cv2.min(history, bound + np.float32(CLAMP_LEVELS), dst=history)
 
 
 def _mean(image: cv2.typing.MatLike, mask: cv2.typing.MatLike) -> Scalar:
@@ -176,8 +183,9 @@ def _mean(image: cv2.typing.MatLike, mask: cv2.typing.MatLike) -> Scalar:
     return np.array(cv2.mean(image, mask)[:3])
 
 
-def _scalar(channels: Scalar) -> tuple[float, float, float, float]:
-    return float(channels[0]), float(channels[1]), float(channels[2]), 0.0
+def _scalar(channels: Scalar) -> Scalar:
+    """One value a channel, as OpenCV's arithmetic takes it."""
+    return np.append(channels, 0.0)
 
 
 def _f32(field: cv2.typing.MatLike) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -45,7 +46,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, as_json: bool) -> 
             }
             click.echo(json.dumps(described, ensure_ascii=False))
     else:
-        table = Table("name", "--to", "network size", "parameters", "on disk", "engines", "where", box=None)
+        table = Table(*("name", "--to", "size", "parameters", "on disk", "engines", "where"), box=None)
         for row in rows:
             table.add_row(
                 row.model.name,
@@ -56,7 +57,8 @@ def list_models(ctx: click.Context, engines_dir: Path | None, as_json: bool) -> 
                 " ".join(row.engines) or "none compiled",
                 str(row.model.path),
             )
-        console = Console(soft_wrap=True) if not click.get_text_stream("stdout").isatty() else Console()
+        # Without a terminal nobody sees where a line ends: never cut a path.
+        console = Console() if sys.stdout.isatty() else Console(width=10_000)
         console.print(table if rows else "No models. Make one with `cgtool models import`.")
     for problem in problems:
         click.echo(f"error: {problem}", err=True)

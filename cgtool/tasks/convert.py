@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,11 +13,11 @@ from typing import Literal
 
 from cgtool.backends import timings
 from cgtool.backends.base import Backend, GeneratorSource
-from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.backends.selection import EngineRequest, Opened, open_backend
 from cgtool.errors import CgtoolError, MediaError, OutputExistsError, UsageError
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, Container, carry
-from cgtool.media.encoders import choose_encoder
+from cgtool.media.encoders import EncoderChoice, choose_encoder
 from cgtool.media.images import StillImage, read_image, write_image
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import Source, VideoWriter
@@ -55,16 +55,27 @@ class VideoOptions:
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise UsageError("--end must come after --start")
 
-    def codec_for(self, container: Container) -> str:
-        """The codec asked for, or the container's default.
+    def check(self, container: Container) -> None:
+        """Find out before any work whether a container can be written like this.
 
         Raises:
-            UsageError: The container can't hold it.
+            UsageError: It can't hold the codec, or the codec has no such option.
         """
-        codec = self.codec or container.codecs[0]
-        if codec not in container.codecs:
-            raise UsageError(f"{container.name} can't hold {codec}; it takes {', '.join(container.codecs)}")
-        return codec
+        if self.codec is not None and self.codec not in container.codecs:
+            raise UsageError(f"{container.name} can't hold {self.codec}; it takes {', '.join(container.codecs)}")
+        self.encoder(container, 2, 2, hardware=False)
+
+    def encoder(self, container: Container, width: int, height: int, *, hardware: bool) -> EncoderChoice:
+        """The encoder for frames of this size."""
+        return choose_encoder(
+            self.codec or container.codecs[0],
+            width,
+            height,
+            crf=self.crf,
+            preset=self.preset,
+            pixel_format=self.pixel_format,
+            hardware=hardware,
+        )
 
 
 @dataclass(frozen=True)
@@ -156,10 +167,9 @@ class Started:
 
 @dataclass(frozen=True)
 class EngineOpened:
-    """The engine is ready; ``notes`` say why the others were not taken."""
+    """The engine is ready; ``reasons`` say why it was taken and the others were not."""
 
-    backend: Backend
-    notes: tuple[str, ...]
+    opened: Opened
 
 
 @dataclass(frozen=True)
@@ -178,11 +188,11 @@ class Finished:
 
 
 Event = Started | EngineOpened | Advanced | Finished
-BackendOpener = Callable[[GeneratorSource, EngineRequest], tuple[Backend, Sequence[str]]]
+BackendOpener = Callable[[GeneratorSource, EngineRequest], Opened]
 
 
 def convert(
-    jobs: Sequence[Job], model: Model, options: ConvertOptions, *, opener: BackendOpener | None = None
+    jobs: Sequence[Job], model: Model, options: ConvertOptions, *, opener: BackendOpener = open_backend
 ) -> Iterator[Event]:
     """Convert a batch, telling what happens. One file's failure does not stop the others.
 
@@ -193,9 +203,12 @@ def convert(
         opener: Opens the engine; for tests and other front ends.
 
     Raises:
+        UsageError: An output's container or codec can't take what was asked for; nothing was begun.
         EngineError: No engine can be opened. Failures of single files are results instead.
         ModelError: The model's weights can't be loaded.
     """
+    for suffix in {job.target.suffix.lower() for job in jobs if job.target is not None and not job.is_image}:
+        options.video.check(CONTAINERS[suffix])
     with ExitStack() as stack:
         engine: Backend | None = None
         for number, job in enumerate(jobs):
@@ -205,18 +218,14 @@ def convert(
                 yield Finished(early)
                 continue
             if engine is None:
-                engine, notes = (opener or _open)(model.source, options.engine)
-                stack.enter_context(engine)
-                yield EngineOpened(engine, tuple(notes))
-            size = options.size or model.default_size
+                opened = opener(model.source, replace(options.engine, latency=all(job.is_image for job in jobs)))
+                engine = stack.enter_context(opened.backend)
+                yield EngineOpened(opened)
+            # The identity engine is there to show that nothing changes, so nothing is scaled either.
+            size = options.size or ("native" if engine.info.engine == "identity" else model.default_size)
             translator = Translator(engine, size, model.training_scale, options.batch)
             yield from _convert_one(job, translator, engine, options)
             _remember_speed(model.source, engine, translator)
-
-
-def _open(source: GeneratorSource, request: EngineRequest) -> tuple[Backend, Sequence[str]]:
-    opened = open_backend(source, request)
-    return opened.backend, opened.reasons
 
 
 def _remember_speed(source: GeneratorSource, engine: Backend, translator: Translator) -> None:
@@ -292,23 +301,16 @@ def _make_folder(target: Path) -> Path:
     return target
 
 
-def _convert_video(job: Job, translator: Translator, unfinished: Result, options: ConvertOptions) -> Iterator[Event]:
+def _convert_video(
+    job: Job, translator: Translator, unfinished: Result, options: ConvertOptions
+) -> Generator[Event, None, Result]:
     assert job.source is not None
     assert job.target is not None
     container = CONTAINERS[job.target.suffix.lower()]
     video = options.video
-    codec = video.codec_for(container)
     with VideoReader(job.source, start=video.start, end=video.end) as reader:
         info = reader.info
-        encoder = choose_encoder(
-            codec,
-            info.width,
-            info.height,
-            crf=video.crf,
-            preset=video.preset,
-            pixel_format=video.pixel_format,
-            hardware=video.hardware,
-        )
+        encoder = video.encoder(container, info.width, info.height, hardware=video.hardware)
         carried, losses = carry(reader.streams(), container, info.stream_index, audio=video.audio)
         source = Source(job.source, carried, *reader.span_seconds)
         with VideoWriter(

@@ -106,8 +106,9 @@ class Translator:
                 results += self._infer_at_once(part)
             except OutOfMemoryError as error:
                 if len(part) == 1:
+                    height, width = part[0].small.shape[:2]
                     raise OutOfMemoryError(
-                        f"one frame of {_size_text(part[0].small)} does not fit the memory of {self._backend.info.device}",
+                        f"one frame of {width}x{height} does not fit the memory of {self._backend.info.device}",
                         hint="Use a smaller --size",
                     ) from error
                 self.batch = len(part) // 2
@@ -142,7 +143,3 @@ def _resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
     shrinks = width * height < pixels.shape[0] * pixels.shape[1]
     resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return resized.astype(np.uint8, copy=False)
-
-
-def _size_text(pixels: NDArray[np.uint8]) -> str:
-    return f"{pixels.shape[1]}x{pixels.shape[0]}"

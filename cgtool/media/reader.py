@@ -302,7 +302,8 @@ class VideoReader:
         graph.push(frame)
         rgb = graph.pull()
         assert isinstance(rgb, VideoFrame)
-        return self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False))
+        # PyAV gives a view with the rows' padding where the width needs some.
+        return np.ascontiguousarray(self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False)))
 
     def _build_graph(self, frame: VideoFrame) -> Graph:
         colour = self._colour

@@ -59,6 +59,8 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the program and exit."""
     signal.signal(signal.SIGTERM, _on_sigterm)
+    # A shell script's `cgtool ... &` starts with SIGINT ignored; `kill -INT` must stop it cleanly all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         result = cli.main(standalone_mode=False)
         code = result if isinstance(result, int) else 0

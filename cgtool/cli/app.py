@@ -70,9 +70,10 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except CgtoolError as error:
-        if not isinstance(error, Terminated):
-            click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {error}", err=True)
         code = error.exit_code
+    except Terminated:
+        code = 143
     except BrokenPipeError:
         # Whoever read our output has gone, as in `cgtool ... | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

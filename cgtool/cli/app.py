@@ -72,7 +72,8 @@ def main() -> NoReturn:
     except CgtoolError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
-    except Terminated:
+    except Terminated as error:
+        click.echo(str(error), err=True)
         code = 143
     except BrokenPipeError:
         # Whoever read our output has gone, as in `cgtool ... | head`.

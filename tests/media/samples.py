@@ -38,9 +38,8 @@ def numbers(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         size = stream.width * stream.height
-    command = ["-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo"]
     raw = path.with_name(f"{path.name}.gray")
-    make(raw, *command)
+    make(raw, "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo")
     levels = np.frombuffer(raw.read_bytes(), np.uint8).reshape(-1, size).mean(axis=1)
     raw.unlink()
     # A file without tags is grey in limited range here and in full range there: both ends are known.

@@ -137,7 +137,7 @@ def resized(source: Image, result_small: Image, *, strength: float = 1.0, preser
     height, width = source.shape[:2]
     result = result_small
     if result.shape != source.shape:
-        how = cv2.INTER_AREA if height < result.shape[0] else cv2.INTER_CUBIC
+        how = cv2.INTER_AREA if source.size < result.size else cv2.INTER_CUBIC
         result = np.asarray(cv2.resize(result, (width, height), interpolation=how), np.uint8)
     if preserve_color:
         change = cv2.subtract(gray(result), gray(source), dtype=cv2.CV_32F)

@@ -43,29 +43,38 @@ class VideoInfo:
         width, height: Size in pixels of the upright frame.
         time_base: Seconds a tick of the frames' timestamps.
         average_rate: Frames a second on average, None if unknown. For estimates only.
+        nominal_rate: Frames a second that the timestamps were laid out for: above the average where frames were
+            dropped. None if unknown.
         estimated_frames: About how many frames will come, None if unknown. For the progress bar only.
         sample_aspect_ratio: Width over height of an upright pixel, None where the file doesn't say.
         colour: What the samples of the source meant.
         stream_index: The converted stream's index in the file.
+        language: Its language, None if the file doesn't say.
+        chapters: How many chapters the file has.
         is_default: Whether players choose the stream by themselves.
         has_vendor_tags: Whether the file has tags that phones write under names of their own (``com.apple...``).
         stale_tags: Names of the stream's tags that would be untrue of the converted stream.
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
             if there is one, the file's start where its clock is far off (broadcast recordings) or negative.
+        begin_seconds: When the first frame is shown, counted from there.
     """
 
     width: int
     height: int
     time_base: Fraction
     average_rate: Fraction | None
+    nominal_rate: Fraction | None
     estimated_frames: int | None
     sample_aspect_ratio: Fraction | None
     colour: Colour
     stream_index: int
+    language: str | None
+    chapters: int
     is_default: bool
     has_vendor_tags: bool
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
+    begin_seconds: Fraction
 
 
 class VideoReader:
@@ -156,19 +165,24 @@ class VideoReader:
         estimate = stream.frames if whole and stream.frames else None
         if estimate is None and seconds is not None and rate is not None:
             estimate = max(1, round(seconds * rate))
+        origin = self._origin(first)
         return VideoInfo(
             width=width,
             height=height,
             time_base=self._decoder.time_base,
             average_rate=rate,
+            nominal_rate=stream.guessed_rate or rate,
             estimated_frames=estimate,
             sample_aspect_ratio=ratio or None,
             colour=replace(self._colour, width=width, height=height),
             stream_index=stream.index,
+            language=stream.language,
+            chapters=len(container.chapters()),
             is_default=bool(stream.disposition & Disposition.default),
             has_vendor_tags=any(name.startswith("com.") for name in container.metadata),
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
-            origin_seconds=self._origin(first),
+            origin_seconds=origin,
+            begin_seconds=(first.pts or 0) * self._decoder.time_base - origin,
         )
 
     def _origin(self, first: VideoFrame) -> Fraction:
@@ -263,4 +277,6 @@ def _source_stream(stream: Stream) -> SourceStream:
         codec="unknown" if context is None else context.codec.canonical_name,
         is_default=bool(stream.disposition & Disposition.default),
         is_picture=bool(stream.disposition & Disposition.attached_pic),
+        language=stream.language,
+        begin_seconds=None if stream.start_time is None else stream.start_time * (stream.time_base or Fraction(0)),
     )

@@ -343,6 +343,8 @@ def _convert_video(
             overwrite=options.overwrite,
             extra_arguments=video.ffmpeg_arguments,
         ) as writer:
+            if options.batch is None:
+                translator.limit_batch(info.width, info.height)
             pipeline: Pipeline[Picture] = Pipeline(
                 (translator.shrink(frame) for frame in reader.frames()),
                 [

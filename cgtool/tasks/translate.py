@@ -23,6 +23,9 @@ Size = int | Literal["auto", "native"]
 
 _MAX_ASPECT = 8
 """A frame longer than this many times its short side runs smaller, so that a banner does not fill the memory."""
+_CALL_PIXELS = 1_200_000
+"""Frames are batched up to about this many pixels a call of the engine: a call can't be interrupted, and a stop must not
+wait for seconds. Two frames always go together, which keeps two streams busy."""
 _LONGEST_HISTORY = 512
 
 
@@ -116,6 +119,11 @@ class Translator:
     def network_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height at which the network sees frames of this size."""
         return network_size(width, height, self._size, self._training_scale)
+
+    def limit_batch(self, width: int, height: int) -> None:
+        """Lower the engine's favourite batch for frames that are large at the network's size."""
+        w, h = self.network_size(width, height)
+        self.batch = min(self.batch, max(2, _CALL_PIXELS // (w * h)))
 
     def shrink(self, frame: Frame) -> Picture:
         """Bring a frame to the network's size."""

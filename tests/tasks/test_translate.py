@@ -80,6 +80,13 @@ def test_banners_stay_within_memory(width: int, height: int) -> None:
     assert min(w, h) >= 1
 
 
+@pytest.mark.parametrize(("size", "wanted"), [("auto", 8), (540, 2), ("native", 2)])
+def test_large_frames_go_in_small_batches(size: Size, wanted: int) -> None:
+    translator = Translator(FakeBackend(), size, 286, PLAIN)
+    translator.limit_batch(1920, 1080)
+    assert translator.batch == wanted
+
+
 def test_out_of_memory_halves_the_batch_and_loses_no_frame() -> None:
     backend = FakeBackend(fits=3)
     translator = Translator(backend, "native", 286, PLAIN)

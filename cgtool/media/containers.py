@@ -24,7 +24,6 @@ class Container:
         muxer: FFmpeg's name of it.
         codecs: Values of ``--codec`` that it holds; the first is its default.
         audio: Codecs that are copied into it (``ANY``: all).
-        audio_filters: Bitstream filters that copied codecs need.
         audio_encoder: FFmpeg arguments that make audio it can hold of any other; empty if it holds none.
         subtitles: FFmpeg encoder (or ``copy``) for each subtitle codec it can take.
         other_video: Codecs of further video streams and cover pictures that are copied.
@@ -39,7 +38,6 @@ class Container:
     muxer: str
     codecs: tuple[str, ...]
     audio: frozenset[str] = frozenset()
-    audio_filters: Mapping[str, str] = field(default_factory=dict)
     audio_encoder: tuple[str, ...] = ()
     subtitles: Mapping[str, str] = field(default_factory=dict)
     other_video: frozenset[str] = frozenset()
@@ -49,7 +47,7 @@ class Container:
     clock: Literal["source", "frames", "centiseconds"] = "source"
 
 
-_ISO_AUDIO = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac"}) | _PCM
+_ISO_AUDIO = frozenset({"aac", "aac_adts", "mp3", "mp2", "ac3", "eac3", "alac"}) | _PCM
 _TO_MOV_TEXT = dict.fromkeys(_TEXT_SUBTITLES, "mov_text") | {"mov_text": "copy"}
 # QuickTime counts languages by a table of its own; FFmpeg knows each by one of its two or three codes only.
 _MOV_LANGUAGES = {
@@ -57,7 +55,7 @@ _MOV_LANGUAGES = {
     **{"rum": "ron", "cze": "ces", "slo": "slk", "mkd": "mac", "hye": "arm", "kat": "geo", "bod": "tib", "mya": "bur"},
     **{"msa": "may", "cym": "wel", "eus": "baq"},
 }
-_OPUS = ("libopus", "-b:{n}", "160k", "-af:{n}", "aformat=channel_layouts=7.1|5.1|stereo|mono")
+_OPUS = ("libopus", "-b:{n}", "160k", "-filter:{n}", "aformat=channel_layouts=7.1|5.1|stereo|mono")
 
 _MP4 = Container(
     name="MP4",
@@ -111,10 +109,9 @@ _AVI = Container(
     muxer="avi",
     codecs=("h264", "ffv1"),
     audio=frozenset({"aac", "mp3", "mp2", "ac3", "wmav2", "pcm_s16le", "pcm_u8"}),
-    audio_filters={"aac": "aac_adtstoasc"},  # FFmpeg adds it by itself for others, but refuses ADTS in AVI
     audio_encoder=(
         *("libmp3lame", "-b:{n}", "192k"),
-        *("-af:{n}", "aformat=channel_layouts=stereo|mono,aresample=async=1:first_pts=0"),
+        *("-filter:{n}", "aformat=channel_layouts=stereo|mono,aresample=async=1:first_pts=0"),
     ),
     clock="frames",
 )
@@ -145,7 +142,7 @@ class SourceStream:
     Attributes:
         index: Its number in the file.
         kind: ``video``, ``audio``, ``subtitle``, ``attachment`` or ``data``.
-        codec: FFmpeg's name of the codec, or ``unknown``.
+        codec: FFmpeg's name of the codec, or ``unknown``; ``aac_adts`` for AAC as transport streams have it.
         is_default: Whether players choose it by themselves.
         is_picture: A cover picture, not a moving one.
         language: Its code (ISO 639-2), None if the file doesn't say.
@@ -224,8 +221,6 @@ def _carry_audio(
                 container.audio_encoder,
                 f"{how}, {container.name} can't hold that it begins {float(late):.2f} s late",
             )
-    if stream.codec in container.audio_filters:
-        return ("copy", "-bsf:{n}", container.audio_filters[stream.codec]), None
     return ("copy",), None
 
 

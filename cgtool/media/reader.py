@@ -270,13 +270,19 @@ def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str,
 
 
 def _source_stream(stream: Stream) -> SourceStream:
-    context = cast(CodecContext | None, stream.codec_context)  # PyAV has none for attachments and unknown codecs
     return SourceStream(
         index=stream.index,
         kind=stream.type,
-        codec="unknown" if context is None else context.codec.canonical_name,
+        codec=_codec_name(cast(CodecContext | None, stream.codec_context)),
         is_default=bool(stream.disposition & Disposition.default),
         is_picture=bool(stream.disposition & Disposition.attached_pic),
         language=stream.language,
         begin_seconds=None if stream.start_time is None else stream.start_time * (stream.time_base or Fraction(0)),
     )
+
+
+def _codec_name(context: CodecContext | None) -> str:
+    if context is None:  # attachments, and codecs that PyAV doesn't know
+        return "unknown"
+    name = context.codec.canonical_name
+    return "aac_adts" if name == "aac" and not context.extradata else name

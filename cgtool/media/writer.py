@@ -286,7 +286,8 @@ def _source_input(origin_seconds: Fraction, source: Source) -> list[str]:
     if origin_seconds:
         arguments += ["-itsoffset", _seconds(-origin_seconds)]
     if source.start_seconds is not None:
-        arguments += ["-ss", _seconds(source.start_seconds)]
+        # To a key frame before it: -ss of the output cuts there exactly, and does it on the output's clock.
+        arguments += ["-noaccurate_seek", "-ss", _seconds(source.start_seconds)]
     return [*arguments, "-i", f"file:{source.path}"]
 
 

@@ -24,8 +24,8 @@ Size = int | Literal["auto", "native"]
 _MAX_ASPECT = 8
 """A frame longer than this many times its short side runs smaller, so that a banner does not fill the memory."""
 _CALL_PIXELS = 1_200_000
-"""Frames are batched up to about this many pixels a call of the engine: a call can't be interrupted, and a stop must not
-wait for seconds. Two frames always go together, which keeps two streams busy."""
+"""Frames are batched up to about this many pixels a call of the engine, which can't be interrupted: a stop must not wait
+for seconds. Two frames always go together, which keeps two streams busy."""
 _LONGEST_HISTORY = 512
 
 

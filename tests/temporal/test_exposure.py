@@ -19,7 +19,8 @@ Image = NDArray[np.uint8]
 def scene(bunny: Path) -> Image:
     with VideoReader(bunny) as reader:
         pixels: Image = next(reader.frames()).pixels
-    return np.ascontiguousarray(pixels[::4, ::4])
+    small: Image = np.ascontiguousarray(pixels[::4, ::4])
+    return small
 
 
 def blind(frame: Image) -> Image:

@@ -26,7 +26,8 @@ def scene(bunny: Path) -> Image:
 def blind(frame: Image) -> Image:
     """What instance normalisation does, in one line: stretch to full contrast. Blue, so that it is a change."""
     stretched = (frame - frame.mean()) / max(frame.std(), 0.1) * 60 + 110
-    return np.clip(stretched + np.array([-20, 0, 20]), 0, 255).astype(np.uint8)
+    blue: Image = np.clip(stretched + np.array([-20, 0, 20]), 0, 255).astype(np.uint8)
+    return blue
 
 
 def faded(frame: Image, share: float, colour: int) -> Image:

@@ -23,7 +23,7 @@ from cgtool.media.reader import VideoReader
 from cgtool.media.writer import Source, VideoWriter
 from cgtool.pipeline.pipeline import Pipeline, Stage
 from cgtool.tasks.plan import Job
-from cgtool.tasks.translate import Picture, Size, Translator
+from cgtool.tasks.translate import Look, Picture, Size, Translator
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ class ConvertOptions:
     Attributes:
         engine: What runs the network.
         size: The network's short side, see ``translate.network_size``; None for the model's default.
+        smooth, texture: See ``translate.Look``; None for the model's defaults.
+        detail, strength, preserve_color: See ``translate.Look``.
         batch: Frames a call of the engine; None for what the engine likes best.
         overwrite: Replace existing outputs.
         skip_existing: Leave existing outputs alone and count that as done.
@@ -93,6 +95,11 @@ class ConvertOptions:
 
     engine: EngineRequest = field(default_factory=EngineRequest)
     size: Size | None = None
+    smooth: float | None = None
+    detail: Literal["guided", "resize"] = "guided"
+    texture: float | None = None
+    strength: float = 1.0
+    preserve_color: bool = False
     batch: int | None = None
     overwrite: bool = False
     skip_existing: bool = False
@@ -112,14 +119,16 @@ class Model:
         target: The domain it leads to, which becomes part of default output names.
         source: The generator itself.
         training_scale: Short side of its training images in pixels.
-        default_size: What ``--size`` is unless told otherwise.
+        size, smooth, texture: What the options of these names are unless told otherwise.
     """
 
     name: str
     target: str
     source: GeneratorSource
     training_scale: int
-    default_size: Size
+    size: Size
+    smooth: float
+    texture: float
 
 
 @dataclass(frozen=True)
@@ -221,11 +230,23 @@ def convert(
                 opened = opener(model.source, replace(options.engine, latency=all(job.is_image for job in jobs)))
                 engine = stack.enter_context(opened.backend)
                 yield EngineOpened(opened)
-            # The identity engine is there to show that nothing changes, so nothing is scaled either.
-            size = options.size or ("native" if engine.info.engine == "identity" else model.default_size)
-            translator = Translator(engine, size, model.training_scale, options.batch)
+            translator = _translator(engine, model, options)
             yield from _convert_one(job, translator, engine, options)
             _remember_speed(model.source, engine, translator)
+
+
+def _translator(engine: Backend, model: Model, options: ConvertOptions) -> Translator:
+    # The identity engine is there to show that nothing changes, so nothing is scaled or smoothed either.
+    untouched = engine.info.engine == "identity"
+    look = Look(
+        smooth=options.smooth if options.smooth is not None else 0.0 if untouched else model.smooth,
+        detail=options.detail,
+        texture=options.texture if options.texture is not None else model.texture,
+        strength=options.strength,
+        preserve_color=options.preserve_color,
+    )
+    size = options.size or ("native" if untouched else model.size)
+    return Translator(engine, size, model.training_scale, look, batch=options.batch)
 
 
 def _remember_speed(source: GeneratorSource, engine: Backend, translator: Translator) -> None:
@@ -278,7 +299,7 @@ def _convert_image(job: Job, translator: Translator, unfinished: Result, options
     read = time.perf_counter()
     picture = translator.shrink(Frame(image.pixels, 0, 0, Fraction(1)))
     [translated] = translator.infer([picture])
-    pixels = translator.enlarge(translated).pixels
+    pixels = translator.finish(translated).frame.pixels
     inferred = time.perf_counter()
     result = StillImage(pixels, image.alpha, image.exif, image.dpi)
     lost = write_image(sys.stdout.buffer if job.target is None else _make_folder(job.target), result)
@@ -324,8 +345,12 @@ def _convert_video(
         ) as writer:
             pipeline: Pipeline[Picture] = Pipeline(
                 (translator.shrink(frame) for frame in reader.frames()),
-                [Stage("infer", translator.infer, translator.batch)],
-                lambda picture: writer.write(translator.enlarge(picture)),
+                [
+                    Stage("infer", translator.infer, translator.batch),
+                    Stage("smooth", lambda pictures: [translator.smooth(picture) for picture in pictures]),
+                    Stage("detail", lambda pictures: [translator.finish(picture) for picture in pictures]),
+                ],
+                lambda picture: writer.write(picture.frame),
                 interrupt=writer.abort,
             )
             with closing(pipeline.run()) as running:

@@ -36,6 +36,9 @@ MISFIT = 10.0
 LEAST_CONTRAST = 0.92
 """Gain of luma that a window keeps at least."""
 
+BAND = 32
+"""Rows worked on at a time at the frame's size, so that they stay in the processor's cache."""
+
 _LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
 """BT.601 weights, as OpenCV's gray conversion has them."""
 
@@ -75,19 +78,21 @@ class GuidedDetail:
             RGB, uint8, (height, width, 3), rounded.
         """
         if not self.preserve_color:
-            return np.asarray(self._translate(source, source_small, result_small, cv2.CV_8U), np.uint8)
+            return np.asarray(self._translate(source, source_small, result_small, np.uint8), np.uint8)
         luma = gray(source)
-        result = self._translate(luma, gray(source_small), gray(result_small), cv2.CV_32F)
+        result = self._translate(luma, gray(source_small), gray(result_small), np.float32)
         return _add_luma(source, cv2.subtract(result, luma, dtype=cv2.CV_32F))
 
-    def _translate(self, source: Image, source_small: Image, result_small: Image, dtype: int) -> cv2.typing.MatLike:
-        """The result at the frame's size, gray or RGB, in OpenCV's ``dtype``."""
+    def _translate(
+        self, source: Image, source_small: Image, result_small: Image, dtype: type[np.generic]
+    ) -> cv2.typing.MatLike:
+        """The result at the frame's size, gray or RGB."""
         change = _f32(cv2.subtract(result_small, source_small, dtype=cv2.CV_32F))
         gain, lift, offset = fit(source_small, change)
         height, width = source_small.shape[:2]
         if self.texture > 0:
             gain, lift, offset = (_f32(cv2.resize(field, (width, height))) for field in (gain, lift, offset))
-            explained = _affine(source_small, gain.copy(), lift.copy(), offset, cv2.CV_32F)
+            explained = _affine(source_small, gain.copy(), lift.copy(), offset.copy(), np.float32)
             offset = _f32(cv2.scaleAdd(cv2.subtract(change, explained), self.texture, offset))
 
         strength = np.float32(self.strength)
@@ -158,12 +163,17 @@ def resized(source: Image, result_small: Image, *, strength: float = 1.0, preser
     return result
 
 
-def _affine(source: Image, gain: Array, lift: Array, offset: Array, dtype: int) -> cv2.typing.MatLike:
-    """``gain * source + lift * luma + offset``; gain and lift are overwritten."""
-    cv2.multiply(gain, source, dst=gain, dtype=cv2.CV_32F)
-    cv2.multiply(lift, source if source.ndim == 2 else gray(source), dst=lift, dtype=cv2.CV_32F)
-    cv2.add(gain, offset, dst=gain)
-    return cv2.add(gain, _like(source, lift), dtype=dtype)
+def _affine(source: Image, gain: Array, lift: Array, offset: Array, dtype: type[np.generic]) -> cv2.typing.MatLike:
+    """``gain * source + lift * luma + offset``, rounded for uint8; gain, lift and offset are overwritten."""
+    out = np.empty(source.shape, dtype)
+    luma = source if source.ndim == 2 else gray(source)
+    for top in range(0, source.shape[0], BAND):
+        rows = slice(top, top + BAND)
+        cv2.multiply(gain[rows], source[rows], dst=gain[rows], dtype=cv2.CV_32F)
+        cv2.multiply(lift[rows], luma[rows], dst=lift[rows], dtype=cv2.CV_32F)
+        cv2.add(offset[rows], _like(source, lift[rows]), dst=offset[rows])
+        cv2.add(gain[rows], offset[rows], dst=out[rows], dtype=cv2.CV_8U if dtype is np.uint8 else cv2.CV_32F)
+    return out
 
 
 def _luma(field: Array) -> Array:

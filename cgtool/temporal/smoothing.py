@@ -52,6 +52,9 @@ LIGHTING_LEVELS = 3.0
 CELL_PIXELS = 8
 """Side of the cells by which brightness, contrast and colour of present and past are compared."""
 
+LEAST_CELLS = 16
+"""Fewer cells tell nothing of contrast."""
+
 MOST_GAIN = 0.2
 """Most that contrast is corrected by."""
 
@@ -182,7 +185,8 @@ def _pumping(result: Image, past: cv2.typing.MatLike, trusted: Image) -> Array:
         return np.zeros(result.shape, np.float32)
     now, then = _cells(result)[known], _cells(past)[known]
     spread = np.std(now, axis=0, dtype=np.float64)
-    gain = np.where(spread > 1, np.std(then, axis=0, dtype=np.float64) / np.maximum(spread, 1), 1)
+    telling = (spread > 1) & (len(now) >= LEAST_CELLS)
+    gain = np.where(telling, np.std(then, axis=0, dtype=np.float64) / np.maximum(spread, 1), 1)
     gain = np.clip(gain, 1 - MOST_GAIN, 1 + MOST_GAIN)
     offset = np.mean(then, axis=0, dtype=np.float64) - gain * np.mean(now, axis=0, dtype=np.float64)
     return _f32(cv2.transform(result.astype(np.float32), np.column_stack((np.diag(gain - 1), offset))))

@@ -30,6 +30,7 @@ from cgtool.media.writer import Source, VideoWriter
 from tests.media.identity import pass_through
 from tests.media.probe import make, streams, timestamps
 from tests.media.samples import numbered, numbers, sample_aspect_ratio
+from tests.processes import children_of
 
 MATRIX = [(suffix, codec) for suffix, container in CONTAINERS.items() for codec in container.codecs]
 FOURCC = {"prores": "prores", "ffv1": "ffv1", "gif": "gif", "h264": "h264", "hevc": "hevc", "av1": "av1", "vp9": "vp9"}
@@ -351,17 +352,3 @@ with bench.writer(extra=("-crf", "10")) as writer:
 def ffmpeg_child() -> int:
     [child] = children_of(os.getpid(), "ffmpeg")
     return child
-
-
-def children_of(parent: int, name: str) -> list[int]:
-    """Living child processes whose command has this in its name."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            pid, command, rest = re.fullmatch(r"(\d+) \((.*)\) (.*)", status.read_text(), re.DOTALL).groups()  # type: ignore[union-attr]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        state, its_parent, *_ = rest.split()
-        if int(its_parent) == parent and name in command and state != "Z":
-            found.append(int(pid))
-    return found

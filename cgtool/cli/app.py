@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import signal
 import sys
+import time
 from types import FrameType
 from typing import NoReturn, cast
 
@@ -25,6 +27,10 @@ _SUMMARIES = {
     "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
 }
+
+
+_CLEANUP_SECONDS = 6.0
+_interrupted_at = -math.inf
 
 
 class LazyGroup(click.Group):
@@ -60,7 +66,7 @@ def main() -> NoReturn:
     """Run the program and exit."""
     signal.signal(signal.SIGTERM, _on_sigterm)
     # A shell script's `cgtool ... &` starts with SIGINT ignored; `kill -INT` must stop it cleanly all the same.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _on_sigint)
     try:
         result = cli.main(standalone_mode=False)
         code = result if isinstance(result, int) else 0
@@ -85,6 +91,15 @@ def main() -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _on_sigint(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt, but not again while the first one is cleaned up after: people press Ctrl-C twice."""
+    global _interrupted_at
+    now = time.monotonic()
+    if now - _interrupted_at > _CLEANUP_SECONDS:
+        _interrupted_at = now
+        raise KeyboardInterrupt
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from pathlib import PurePath
 from types import TracebackType
 
 import click
@@ -23,6 +24,8 @@ from rich.progress import (
 from rich.text import Text
 
 from cgtool.tasks.convert import Advanced, EngineOpened, Event, Finished, Result, Started
+
+_LONGEST_NAME = 30
 
 
 class _FpsColumn(ProgressColumn):
@@ -53,12 +56,13 @@ class Screen:
         if sys.stderr.isatty() and not quiet and not as_json:
             self._progress = Progress(
                 TextColumn("{task.description}"),
-                BarColumn(),
+                BarColumn(bar_width=None),
                 MofNCompleteColumn(),
                 _FpsColumn(),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                expand=True,
             )
         self._overall: TaskID | None = None
         self._file: TaskID | None = None
@@ -87,7 +91,7 @@ class Screen:
             return
         if event.total > 1 and self._overall is None:
             self._overall = self._progress.add_task("all files", total=event.total, overall=True)
-        self._file = self._progress.add_task(escape(event.job.source_name), total=None)
+        self._file = self._progress.add_task(escape(_short(event.job.source_name)), total=None)
 
     def _tell_engine(self, event: EngineOpened) -> None:
         for warning in event.opened.warnings if not self._quiet else ():
@@ -148,6 +152,12 @@ class Screen:
     ) -> None:
         if self._progress is not None:
             self._progress.stop()
+
+
+def _short(path: str) -> str:
+    """A file's name, without its middle where it is so long that nothing else would fit on the line."""
+    name = PurePath(path).name
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}…{name[-_LONGEST_NAME // 2 :]}"
 
 
 def _describe(result: Result) -> str:

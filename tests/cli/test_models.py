@@ -1,0 +1,104 @@
+"""`cgtool models`: what is listed, and checkpoints imported from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from cgtool.cli.models import models
+from cgtool.errors import ModelError, UsageError
+from tests.models.published import instance, published_resnet
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(models, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "latest_net_G_A.pth"
+    torch.save(published_resnet(1, 4, instance).state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def engines(checkpoint: Path) -> Path:
+    """A folder with one model, made by the command itself."""
+    folder = checkpoint.parent / "engines"
+    done = run("import", checkpoint, checkpoint, "--domains", "day, night", "--name", "dusk", "--engines-dir", folder)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+def test_import_makes_a_model_that_is_listed(engines: Path) -> None:
+    done = run("list", "--engines-dir", engines)
+    assert done.exit_code == 0
+    heading, *rows = done.stdout.splitlines()
+    assert heading.split() == ["name", "--to", "size", "parameters", "on", "disk", "engines", "where"]
+    [row] = [row for row in rows if row.split()[0] == "dusk"]
+    assert row.split()[1:4] == ["night", "day", "286"]
+    assert str(engines / "dusk") in row
+    assert any("summer2winter" in row for row in rows), "the shipped model is there too"
+
+
+def test_list_as_json(engines: Path) -> None:
+    done = run("list", "--engines-dir", engines, "--json")
+    rows = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert rows["dusk"]["domains"] == ["day", "night"]
+    assert sorted(rows["dusk"]["targets"]) == ["day", "night"]
+    assert rows["dusk"]["training_scale"] == 286
+    assert rows["dusk"]["path"] == str(engines / "dusk")
+    assert rows["dusk"]["parameters"] > 1000
+    assert rows["dusk"]["bytes"] > 2000
+
+
+def test_import_tells_where_the_scale_comes_from(checkpoint: Path) -> None:
+    folder = checkpoint.parent / "engines"
+    arguments = ("import", checkpoint, "--domains", "day,night", "--engines-dir", folder)
+    done = run(*arguments, "--name", "one")
+    assert done.stdout.startswith(f"{folder / 'one'}: day and night, training scale 286 px (assumed")
+    assert "training scale 512 px (given" in run(*arguments, "--name", "two", "--scale", "512").stdout
+    (checkpoint.parent / "train_opt.txt").write_text("load_size: 320\npreprocess: resize_and_crop\n")
+    assert "training scale 320 px (train_opt.txt" in run(*arguments, "--name", "three").stdout
+
+
+def test_full_precision_takes_twice_the_space(checkpoint: Path) -> None:
+    folder = checkpoint.parent / "engines"
+    arguments = ("import", checkpoint, "--domains", "day,night", "--engines-dir", folder)
+    run(*arguments, "--name", "half")
+    run(*arguments, "--name", "full", "--fp32")
+    half, full = ((folder / name / "A_to_B.safetensors").stat().st_size for name in ("half", "full"))
+    assert full > 1.7 * half
+
+
+def test_what_is_wrong_is_told_and_leaves_nothing(checkpoint: Path, engines: Path) -> None:
+    arguments: list[str | Path] = ["import", checkpoint, "--engines-dir", engines, "--name"]
+    for wrong, words in (
+        ([*arguments, "x", "--domains", "day"], "must name two domains"),
+        ([*arguments, "x", "--domains", "day,night,noon"], "must name two domains"),
+        ([*arguments, "dusk", "--domains", "day,night"], "exists already"),
+    ):
+        error = run(*wrong).exception
+        assert isinstance(error, UsageError)
+        assert words in str(error)
+    assert run(*arguments, "dusk", "--domains", "day,night", "--overwrite").exit_code == 0
+    for missing in ("--domains", "--name"):
+        kept = [a for a in (*arguments, "x", "--domains", "day,night") if a != missing]
+        assert run(*kept).exit_code == 2
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    assert isinstance(run(*arguments, "x", "--domains", "day,night").exception, ModelError)
+    assert [path.name for path in engines.iterdir()] == ["dusk"]
+
+
+def test_a_damaged_model_is_told_and_the_others_are_listed(engines: Path) -> None:
+    (engines / "broken").mkdir()
+    (engines / "broken" / "model.json").write_text("{")
+    done = run("list", "--engines-dir", engines)
+    assert done.exit_code == 1
+    assert "dusk" in done.stdout
+    assert f"error: {engines / 'broken' / 'model.json'}" in done.stderr

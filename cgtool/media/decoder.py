@@ -27,6 +27,8 @@ _MISSING_SECONDS = 0.5
 """A file that ends this much earlier than it states is cut off; less is how durations are rounded."""
 _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """FFmpeg draws text files as pictures of a terminal, which nobody means who converts footage."""
+_IMAGE_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
+"""HEIF's still images (ISO/IEC 23008-12), which FFmpeg would decode as a film of one frame, or of one tile."""
 
 
 class Decoder:
@@ -84,8 +86,12 @@ class Decoder:
         self._can_seek = self.container.format.name != "mpeg"
 
     def _first_video_stream(self) -> VideoStream:
-        if self.container.format.name in _TEXT_FORMATS:
+        name = self.container.format.name
+        if name in _TEXT_FORMATS:
             raise MediaError("is text, no video or image", path=self._path)
+        if name.endswith(("_pipe", "image2")) or self.container.metadata.get("major_brand") in _IMAGE_BRANDS:
+            hint = "Name it .jpg or .png if it is one, or convert it to one"
+            raise MediaError("is a still image under another name", path=self._path, hint=hint)
         for stream in self.container.streams.video:
             if not stream.disposition & Disposition.attached_pic:
                 if stream.codec_context is None:

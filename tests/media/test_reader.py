@@ -223,6 +223,19 @@ def test_a_span_outside_of_the_file_is_refused(long_groups: dict[str, Path]) -> 
     assert message == "holds no video frame that can be decoded in the given span"
 
 
+def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path: Path) -> None:
+    """Broadcasts change between shapes."""
+    parts = [numbered(tmp_path / f"{size}.ts", 10, "-output_ts_offset", str(at), size=size)
+             for at, size in enumerate(("96x64", "64x48"))]  # fmt: skip
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    numbers, warnings = read(path)
+    assert numbers == [*range(10), *range(10)]
+    assert warnings == ["the frame size changes to 64x48; scaled to 96x64"]
+    with VideoReader(path) as reader:
+        assert {frame.pixels.shape for frame in reader.frames()} == {(64, 96, 3)}
+
+
 # Damage
 
 
@@ -322,6 +335,9 @@ def test_broken_files_of_the_field(shared_data: Path, name: str, frames: int, sa
 # What is no video
 
 
+PIXELS = {"photo.avif": "yuv420p", "photo.jpg": "yuvj420p", "photo.tga": "bgr24"}
+
+
 def strange_files(folder: Path, sound: Path) -> Iterator[tuple[Path, str]]:
     yield folder / "missing.mp4", "no such file"
     (folder / "empty.mp4").touch()
@@ -332,6 +348,14 @@ def strange_files(folder: Path, sound: Path) -> Iterator[tuple[Path, str]]:
         (folder / name).write_text("The meadow was green.\n" * 100)
         yield folder / name, said
     yield sound, "holds no video (only audio)"
+    for name in ("photo.avif", "photo.jpg", "photo.tga"):
+        photo = make(
+            folder / name, "-f", "lavfi", "-i", "testsrc=size=64x48", "-frames:v", "1", "-pix_fmt", PIXELS[name]
+        )
+        yield (
+            photo.rename(photo.with_suffix(".mp4")) if name != "photo.tga" else photo,
+            "is a still image under another name",
+        )
     cover = make(folder / "cover.png", "-f", "lavfi", "-i", "color=red:size=64x64", "-frames:v", "1")
     song = make(folder / "song.m4a", "-i", sound, "-i", cover, "-c", "copy", "-map", "0", "-map", "1",
                 "-disposition:v:0", "attached_pic")  # fmt: skip

@@ -11,6 +11,10 @@ ANY = frozenset({"*"})
 _LATEST_SOUND_SECONDS = Fraction(1, 50)
 """Sound that is late by less than this needs no silence before it where a container can't hold that it is late."""
 
+_PICTURES = {
+    **{"mjpeg": ("image/jpeg", "jpg"), "png": ("image/png", "png"), "webp": ("image/webp", "webp")},
+    **{"gif": ("image/gif", "gif"), "bmp": ("image/bmp", "bmp")},
+}
 _TEXT_SUBTITLES = ("mov_text", "subrip", "ass", "ssa", "webvtt", "text")
 _PCM = frozenset(f"pcm_{kind}" for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be"))
 
@@ -146,6 +150,7 @@ class SourceStream:
         is_default: Whether players choose it by themselves.
         is_picture: A cover picture, not a moving one.
         language: Its code (ISO 639-2), None if the file doesn't say.
+        file_name: Of an attached file or a cover picture, None if the file doesn't say.
         begin_seconds: When it begins on the file's clock, None if unknown.
     """
 
@@ -155,6 +160,7 @@ class SourceStream:
     is_default: bool = False
     is_picture: bool = False
     language: str | None = None
+    file_name: str | None = None
     begin_seconds: Fraction | None = None
 
 
@@ -165,10 +171,12 @@ class CarriedStream:
     Attributes:
         index: Its number in the source file.
         arguments: FFmpeg's ``-c`` argument and what belongs to it; ``{n}`` stands for the output stream's number.
+        is_attached: It becomes an attached file instead of a stream; ``arguments`` say what belongs to ``-attach``.
     """
 
     index: int
     arguments: tuple[str, ...]
+    is_attached: bool = False
 
 
 def carry(
@@ -192,6 +200,9 @@ def carry(
     for stream in streams:
         if stream.index == converted_index or (stream.kind == "audio" and not audio):
             continue
+        if stream.is_picture and container.attachments and stream.codec in _PICTURES:
+            carried.append(_attach(stream))
+            continue
         if stream.kind == "audio":
             arguments, warning = _carry_audio(stream, container, begin)
         else:
@@ -206,6 +217,13 @@ def carry(
 def _warning(kind: str, codec: str, what: str, indices: list[int]) -> str:
     numbers = ", ".join(map(str, indices))
     return f"{'stream' if len(indices) == 1 else 'streams'} {numbers} ({kind}, {codec}): {what}"
+
+
+def _attach(stream: SourceStream) -> CarriedStream:
+    """Matroska keeps cover pictures as attached files; FFmpeg would write one as a film."""
+    kind, suffix = _PICTURES[stream.codec]
+    tags = (f"mimetype={kind}", f"filename={stream.file_name or f'cover.{suffix}'}")
+    return CarriedStream(stream.index, tuple(a for tag in tags for a in ("-metadata:s:{n}", tag)), is_attached=True)
 
 
 def _carry_audio(
@@ -245,4 +263,6 @@ def _carry_one(stream: SourceStream, container: Container) -> tuple[tuple[str, .
         return (), lost
     if stream.kind == "attachment":
         return (("copy",), None) if container.attachments else ((), lost)
+    if stream.codec == "bin_data":  # where MP4 keeps the titles of its chapters, which are carried as such
+        return (), None
     return (), "left out, data streams are not carried"

@@ -269,6 +269,19 @@ def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str,
     return graph
 
 
+def attached_picture(path: Path, index: int) -> bytes:
+    """The file that a cover picture's stream holds.
+
+    Raises:
+        MediaError: It can't be read.
+    """
+    try:
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
+            return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
+    except av.FFmpegError as error:
+        raise MediaError(f"its cover picture can't be read ({error.strerror})", path=path) from error
+
+
 def _source_stream(stream: Stream) -> SourceStream:
     return SourceStream(
         index=stream.index,
@@ -277,6 +290,7 @@ def _source_stream(stream: Stream) -> SourceStream:
         is_default=bool(stream.disposition & Disposition.default),
         is_picture=bool(stream.disposition & Disposition.attached_pic),
         language=stream.language,
+        file_name=stream.metadata.get("filename"),
         begin_seconds=None if stream.start_time is None else stream.start_time * (stream.time_base or Fraction(0)),
     )
 

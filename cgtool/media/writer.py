@@ -6,7 +6,6 @@ source file is ffmpeg's second input, from which sound, subtitles, chapters and 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,18 +20,16 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from cgtool.errors import EncoderError, MediaError, OutputExistsError
+from cgtool.errors import EncoderError
 from cgtool.frame import Frame
+from cgtool.media.clock import Clock
 from cgtool.media.colour import Colour, is_rgb_format
 from cgtool.media.containers import CarriedStream, Container, language_arguments
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
-from cgtool.media.reader import VideoInfo, build_graph
+from cgtool.media.outputs import publish, reserve
+from cgtool.media.reader import VideoInfo, attached_picture, build_graph
 
-_HIGHEST_RATE = 240
-"""A nominal rate above this is a clock, not a rate."""
-_UNNOTICED_SECONDS = Fraction(1, 200)
-"""Half a tick of GIF: what rounding does."""
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
 
 
@@ -88,19 +85,23 @@ class VideoWriter:
         self._info = info
         self._pixel_format = encoder.pixel_format
         self._colour: Colour = info.colour.for_output()
-        self._clock = _Clock(container, info)
+        self._clock = Clock(container, info)
         self._graph: Graph | None = None
         self.warnings: list[str] = list(encoder.warnings)
         if info.chapters and not container.chapters:
             self.warnings.append(f"chapters are left out, {container.name} can't hold them")
         self._temporary = reserve(path, overwrite=overwrite)
-        arguments = _arguments(container, encoder, info, self._colour, self._clock, source)
+        self._pictures: tempfile.TemporaryDirectory[str] | None = None
         try:
+            arguments = _arguments(container, encoder, info, self._colour, self._clock, source)
+            if any(stream.is_attached for stream in source.carried):
+                self._pictures = tempfile.TemporaryDirectory(prefix="cgtool.")
+                arguments += _attachments(source, Path(self._pictures.name))
             self._ffmpeg = FFmpegProcess(
                 [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._temporary}"]
             )
         except BaseException:
-            self._temporary.unlink(missing_ok=True)
+            self._clean_up()
             raise
         self._finished = False
         self._nut: OutputContainer | None = None
@@ -179,13 +180,21 @@ class VideoWriter:
             raise self._failure()
         publish(self._temporary, self._path, overwrite=self._overwrite)
         self._finished = True
+        self._clean_up()
         self.warnings += self._clock.warnings()
 
     def abort(self) -> None:
         """Stop the encoder at once and leave nothing behind. Safe from any thread, at any time, and more than once."""
         if not self._finished:
-            self._ffmpeg.kill()
-            self._temporary.unlink(missing_ok=True)
+            try:
+                self._ffmpeg.kill()
+            finally:
+                self._clean_up()
+
+    def _clean_up(self) -> None:
+        self._temporary.unlink(missing_ok=True)
+        if self._pictures is not None:
+            self._pictures.cleanup()
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -196,61 +205,19 @@ class VideoWriter:
         self.abort()
 
 
-class _Clock:
-    """Lays frames on the ticks that the container has: its source's own, or a coarser grid that begins at 0.
-
-    Attributes:
-        time_base: Seconds a tick.
-        moved_seconds: How much earlier than at the source everything is shown.
-    """
-
-    def __init__(self, container: Container, info: VideoInfo) -> None:
-        self._container = container
-        rate = info.nominal_rate or Fraction(25)
-        if rate > _HIGHEST_RATE:
-            rate = info.average_rate or Fraction(25)
-        grids = {"source": info.time_base, "frames": 1 / rate, "centiseconds": Fraction(1, 100)}
-        self.time_base = grids[container.clock]
-        self.moved_seconds = Fraction(0) if container.clock == "source" else info.begin_seconds
-        self._last: int | None = None
-        self._worst_seconds = Fraction(0)
-
-    def tick(self, frame: Frame) -> int:
-        if self._container.clock == "source":
-            return frame.pts
-        seconds = frame.pts_seconds - self.moved_seconds
-        tick = round(seconds / self.time_base)
-        if self._last is not None:
-            tick = max(tick, self._last + 1)
-        self._last = tick
-        self._worst_seconds = max(self._worst_seconds, abs(tick * self.time_base - seconds))
-        return tick
-
-    def warnings(self) -> list[str]:
-        name = self._container.name
-        warnings = []
-        if self.moved_seconds > _UNNOTICED_SECONDS:
-            milliseconds = float(self.moved_seconds * 1000)
-            warnings.append(f"{name} begins at 0: picture and sound are moved there by {milliseconds:.0f} ms")
-        if self._worst_seconds > _UNNOTICED_SECONDS:
-            milliseconds = float(self._worst_seconds * 1000)
-            warnings.append(f"{name} can't hold the frames' timestamps; they are up to {milliseconds:.0f} ms off")
-        return warnings
-
-
 def _arguments(
     container: Container,
     encoder: EncoderChoice,
     info: VideoInfo,
     colour: Colour,
-    clock: _Clock,
+    clock: Clock,
     source: Source,
 ) -> list[str]:
     """ffmpeg's arguments up to, but without, the output."""
     arguments = ["-y", "-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0"]
     arguments += _source_input(info.origin_seconds + clock.moved_seconds, source)
-    indices = sorted([info.stream_index, *(stream.index for stream in source.carried)])
-    carried = {stream.index: stream.arguments for stream in source.carried}
+    carried = {stream.index: stream.arguments for stream in source.carried if not stream.is_attached}
+    indices = sorted([info.stream_index, *carried])
     for number, index in enumerate(indices):
         if index == info.stream_index:
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
@@ -278,6 +245,17 @@ def _arguments(
             arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
     if container.muxer == "avi" and encoder.name == "libx264":
         arguments += ["-bf", "0"]  # AVI has no room for the reordering that B-frames need
+    return arguments
+
+
+def _attachments(source: Source, folder: Path) -> list[str]:
+    """ffmpeg's arguments for pictures that become attached files; they follow all other streams."""
+    arguments = []
+    mapped = 1 + sum(not stream.is_attached for stream in source.carried)
+    for number, stream in enumerate((stream for stream in source.carried if stream.is_attached), mapped):
+        file = folder / str(number)
+        file.write_bytes(attached_picture(source.path, stream.index))
+        arguments += ["-attach", str(file), *(part.format(n=number) for part in stream.arguments)]
     return arguments
 
 
@@ -313,42 +291,3 @@ def _filter(container: Container, encoder: EncoderChoice, info: VideoInfo, colou
 
 def _seconds(value: Fraction) -> str:
     return f"{float(value):.6f}"
-
-
-def reserve(path: Path, *, overwrite: bool) -> Path:
-    """Create an empty hidden file beside ``path``, to be written and then published under its name.
-
-    Raises:
-        OutputExistsError: ``path`` exists and is not to be replaced.
-        MediaError: The folder can't be made or written.
-    """
-    if path.exists() and not overwrite:
-        raise OutputExistsError("exists already", path=path, hint="Use --overwrite to replace it or --skip-existing")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem[:80]}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise MediaError(f"can't be written ({error.strerror})", path=path) from error
-    os.close(handle)
-    return Path(name)
-
-
-def publish(temporary: Path, path: Path, *, overwrite: bool) -> None:
-    """Give a finished file its name, in one step and on disk.
-
-    Raises:
-        OutputExistsError: ``path`` came into being in the meantime and is not to be replaced.
-    """
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-    if path.exists() and not overwrite:
-        temporary.unlink()
-        raise OutputExistsError("appeared while it was being made", path=path)
-    temporary.replace(path)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -367,6 +367,28 @@ def test_cover_pictures_are_copied_and_never_converted(tmp_path: Path) -> None:
     assert any("can't hold it" in warning for warning in pass_through(source, tmp_path / "result.webm"))
 
 
+def test_matroska_gets_covers_as_attached_files_byte_for_byte(rich: Path, tmp_path: Path) -> None:
+    cover = make(tmp_path / "cover.jpg", "-f", "lavfi", "-i", "color=red:size=32x32", "-frames:v", "1",
+                 "-pix_fmt", "yuvj420p")  # fmt: skip
+    plain = numbered(tmp_path / "plain.mp4", 5)
+    music = make(tmp_path / "music.mp4", "-i", cover, "-i", plain, "-map", "0", "-map", "1", "-c", "copy",
+                 "-disposition:v:0", "attached_pic")  # fmt: skip
+    film = make(tmp_path / "film.mkv", "-i", rich, "-map", "0", "-c", "copy", "-attach", cover,
+                "-metadata:s:7", "mimetype=image/jpeg", "-metadata:s:7", "filename=small_cover.jpg")  # fmt: skip
+    for source, number, name in ((music, 0, "cover.jpg"), (film, 2, "small_cover.jpg")):
+        result = tmp_path / f"result {source.stem}.mkv"
+        assert pass_through(source, result) == []
+        picture = streams(result)[-1]
+        assert (picture.kind, picture.codec) == ("video", "mjpeg")
+        assert "(attached pic)" in picture.text
+        assert re.search(rf"filename\s+: {name}\s+mimetype\s+: image/jpeg", describe(result))
+        assert packets(result, "video", 1) == [cover.read_bytes()]
+        assert sum(stream.kind == "attachment" for stream in streams(result)) == number
+    again = tmp_path / "again.mkv"
+    pass_through(result, again)
+    assert packets(again, "video", 1) == [cover.read_bytes()]
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 def test_phones_tags_are_kept(tmp_path: Path, suffix: str) -> None:
     tags = {

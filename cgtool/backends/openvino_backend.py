@@ -147,6 +147,8 @@ def _import_openvino() -> ModuleType:
     try:
         import openvino
     except ImportError as error:
+        if error.__cause__ is not None and not isinstance(error.__cause__, Exception):
+            raise error.__cause__ from None  # Ctrl-C meanwhile, which its bindings took for a failure of their own
         raise EngineError(f"openvino can't be imported: {error}", hint="Run: pip install openvino") from error
     return cast(ModuleType, openvino)
 

@@ -65,6 +65,8 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the program and exit."""
     signal.signal(signal.SIGTERM, _on_sigterm)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # ignored under nohup
+        signal.signal(signal.SIGHUP, _on_sigterm)  # the terminal was closed
     # A shell script's `cgtool ... &` starts with SIGINT ignored; `kill -INT` must stop it cleanly all the same.
     signal.signal(signal.SIGINT, _on_sigint)
     try:
@@ -103,4 +105,4 @@ def _on_sigint(number: int, frame: FrameType | None) -> None:
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated("stopped by SIGTERM")
+    raise Terminated(f"stopped by {signal.Signals(number).name}")

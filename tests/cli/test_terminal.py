@@ -48,10 +48,13 @@ class Terminal:
     def press(self, key: bytes) -> None:
         os.write(self._terminal, key)
 
+    def close(self) -> None:
+        os.close(self._terminal)
+
     def exit_code(self) -> int:
         self.read_until(b"\0never")
         _, status = os.waitpid(self.process, 0)
-        os.close(self._terminal)
+        self.close()
         return os.waitstatus_to_exitcode(status)
 
 
@@ -95,6 +98,16 @@ def test_ctrl_c_on_a_terminal(bunny: Path, tmp_path: Path) -> None:
     assert not Path(f"/proc/{child}").exists()
 
 
+def test_a_closed_terminal_leaves_nothing(bunny: Path, tmp_path: Path) -> None:
+    terminal = Terminal([*COMMAND, str(bunny), "--to", "winter", "-o", "out.mp4", *SLOW], tmp_path)
+    assert terminal.read_until(b"fps")
+    [child] = children_of(terminal.process, "ffmpeg")
+    terminal.close()
+    os.waitpid(terminal.process, 0)
+    assert not Path(f"/proc/{child}").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
 def start(bunny: Path, folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [*COMMAND, str(bunny), "--to", "winter", "-o", "out.mp4", *arguments]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -118,7 +131,7 @@ def test_stopping_before_the_first_frame_leaves_nothing(bunny: Path, tmp_path: P
         wait_for(lambda: library in Path(f"/proc/{process.pid}/maps").read_text())
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors.decode()
     assert b"Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
 
@@ -131,7 +144,7 @@ def test_an_impatient_user_leaves_nothing_either(bunny: Path, tmp_path: Path) ->
             process.send_signal(signal.SIGINT)
             time.sleep(0.003)
         _, errors = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors.decode()
     assert b"Traceback" not in errors
     assert not Path(f"/proc/{child}").exists()
     assert list(tmp_path.iterdir()) == []

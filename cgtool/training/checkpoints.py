@@ -71,16 +71,16 @@ class Checkpoints:
         Raises:
             ModelError: There are checkpoints but none can be read.
         """
-        warnings = []
+        warnings: list[str] = []
+        problem: ModelError | None = None
         for step in reversed(self.steps()):
             try:
                 return self._load(self.path(step)), warnings
             except ModelError as error:
-                warnings.append(str(error))
-        if warnings:
-            raise ModelError(
-                f"none of the checkpoints can be read ({warnings[0]})", path=self.folder, hint="Choose another --name"
-            )
+                warnings.append(f"{error}; going on from an older checkpoint")
+                problem = error
+        if problem is not None:
+            raise ModelError(problem.message, path=problem.path, hint="No older one can be read: choose another --name")
         return None, []
 
     @staticmethod
@@ -88,7 +88,7 @@ class Checkpoints:
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # damaged bytes make the unpickler fail in many ways
-            raise ModelError("truncated or damaged; the one before it is used", path=path) from error
+            raise ModelError("truncated or damaged", path=path) from error
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise ModelError("not a checkpoint of this version of cgtool", path=path)
         return content

@@ -149,3 +149,12 @@ def scale_to(image: Image.Image, short_side: int) -> Image.Image:
     scale = short_side / min(image.size)
     size = (max(short_side, round(image.width * scale)), max(short_side, round(image.height * scale)))
     return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def first_readable(folder: Path, count: int) -> list[Path]:
+    """The first images in a folder, by name, that can be decoded; none if there is no such folder."""
+    good: list[Path] = []
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        if len(good) < count and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and _problem(path) is None:
+            good.append(path)
+    return good

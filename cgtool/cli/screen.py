@@ -90,11 +90,13 @@ class Screen:
         self._file = self._progress.add_task(escape(event.job.source_name), total=None)
 
     def _tell_engine(self, event: EngineOpened) -> None:
+        for warning in event.opened.warnings if not self._quiet else ():
+            self._note(f"warning: {warning}", style="yellow")
         if self._verbose:
-            info = event.backend.info
+            info = event.opened.backend.info
             self._note(f"engine: {info.engine} on {info.device}, {info.precision}, batch {info.batch}")
-            for note in event.notes:
-                self._note(f"  {note}")
+            for reason in event.opened.reasons:
+                self._note(f"  {reason}")
 
     def _finish(self, result: Result) -> None:
         self._counts[result.status] += 1
@@ -150,8 +152,10 @@ class Screen:
 
 def _describe(result: Result) -> str:
     if result.status == "skipped":
-        return f"{result.input}: skipped, {result.output} {result.reason}" if result.reason == "exists already" else (
-            f"{result.input}: skipped, {result.reason}"
+        return (
+            f"{result.input}: skipped, {result.output} {result.reason}"
+            if result.reason == "exists already"
+            else (f"{result.input}: skipped, {result.reason}")
         )
     frames = "1 frame" if result.frames == 1 else f"{result.frames} frames"
     how = f"{result.engine} {result.precision} at {result.size}"

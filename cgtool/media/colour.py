@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 UNSPECIFIED = 2
 RGB_MATRIX = 0
 _BT709 = 1
@@ -40,8 +44,8 @@ _PRIMARIES_NAMES = {
 }
 _TRANSFER_NAMES = {
     1: "bt709",
-    4: "gamma22",
-    5: "gamma28",
+    4: "bt470m",
+    5: "bt470bg",
     6: "smpte170m",
     7: "smpte240m",
     8: "linear",
@@ -51,6 +55,16 @@ _TRANSFER_NAMES = {
     15: "bt2020-12",
     16: "smpte2084",
     18: "arib-std-b67",
+}
+# H.273 MatrixCoefficients -> the weights of red and blue in luma.
+_LUMA_WEIGHTS = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
 }
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 
@@ -110,13 +124,29 @@ class Colour:
         return [("scale", f"{source}:{target}:{flags}"), ("format", "pix_fmts=rgb24")]
 
     def encode_filters(self, pixel_format: str) -> list[tuple[str, str]]:
-        """FFmpeg filters (name, arguments) from full-range RGB to this colour in ``pixel_format``."""
+        """FFmpeg filters (name, arguments) to ``pixel_format`` from RGB, or, at full range, from `full_range_yuv`."""
         if is_rgb_format(pixel_format):
             return [("format", f"pix_fmts={pixel_format}")]
-        matrix = _SCALE_MATRIX_NAMES[self.assumed_matrix]
         # Area averaging is the exact inverse of how the reader spreads 4:2:0 chroma on flat and gentle content.
-        target = f"in_range=pc:out_color_matrix={matrix}:out_range={_range_name(self.full_range)}"
-        return [("scale", f"{target}:flags=area+accurate_rnd"), ("format", f"pix_fmts={pixel_format}")]
+        flags = "flags=area+accurate_rnd"
+        if self.full_range:
+            return [("scale", f"in_range=pc:out_range=pc:{flags}"), ("format", f"pix_fmts={pixel_format}")]
+        matrix = _SCALE_MATRIX_NAMES[self.assumed_matrix]
+        target = f"in_range=pc:out_color_matrix={matrix}:out_range=tv:{flags}"
+        return [("scale", target), ("format", f"pix_fmts={pixel_format}")]
+
+    def full_range_yuv(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """RGB to full-range YUV 4:4:4, rounded; both uint8, shape (height, width, 3).
+
+        swscale (as of FFmpeg 8) truncates chroma on this way, which takes half a level off at every conversion.
+        """
+        red, blue = _LUMA_WEIGHTS[self.assumed_matrix]
+        luma = np.array([red, 1 - red - blue, blue])
+        matrix = np.empty((3, 4))
+        matrix[0] = [*luma, 0]
+        matrix[1] = [*(np.array([0, 0, 1]) - luma) / (2 * (1 - blue)), 128]
+        matrix[2] = [*(np.array([1, 0, 0]) - luma) / (2 * (1 - red)), 128]
+        return cv2.transform(pixels, matrix).astype(np.uint8, copy=False)
 
     def tag_filter(self, pixel_format: str) -> str:
         """The ``setparams`` filter that tags frames in ``pixel_format`` with this colour."""

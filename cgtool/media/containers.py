@@ -167,7 +167,7 @@ def carry(
         The streams to carry, in the source's order, and a warning for each change or loss.
     """
     carried: list[CarriedStream] = []
-    warnings: list[str] = []
+    changed: dict[tuple[str, str, str], list[int]] = {}
     for stream in streams:
         if stream.index == converted_index or (stream.kind == "audio" and not audio):
             continue
@@ -175,30 +175,35 @@ def carry(
         if arguments:
             carried.append(CarriedStream(stream.index, arguments))
         if warning:
-            warnings.append(f"stream {stream.index} ({stream.kind}, {stream.codec}) {warning}")
-    return carried, warnings
+            changed.setdefault((stream.kind, stream.codec, warning), []).append(stream.index)
+    return carried, [_warning(*what, indices) for what, indices in changed.items()]
+
+
+def _warning(kind: str, codec: str, what: str, indices: list[int]) -> str:
+    numbers = ", ".join(map(str, indices))
+    return f"{'stream' if len(indices) == 1 else 'streams'} {numbers} ({kind}, {codec}): {what}"
 
 
 def _carry_one(stream: SourceStream, container: Container) -> tuple[tuple[str, ...], str | None]:
     unfit = f"{container.name} can't hold it"
-    lost = f"is left out: {unfit}"
+    lost = f"left out, {unfit}"
     if stream.kind == "audio":
         if container.audio is ANY or stream.codec in container.audio:
             return ("copy",), None
         if container.audio_encoder:
-            return container.audio_encoder, f"is re-encoded by {container.audio_encoder[0]}: {unfit}"
+            return container.audio_encoder, f"re-encoded by {container.audio_encoder[0]}, {unfit}"
         return (), lost
     if stream.kind == "subtitle":
         encoder = container.subtitles.get(stream.codec)
         if encoder is None:
             return (), lost
         styled = stream.codec in ("ass", "ssa") and encoder != "copy"
-        return (encoder,), "loses its styling" if styled else None
+        return (encoder,), "styling is lost" if styled else None
     if stream.kind == "video":
         if container.other_video is ANY or stream.codec in container.other_video:
-            warning = None if stream.is_picture else "is a further video stream: it is copied, not converted"
+            warning = None if stream.is_picture else "a further video stream, copied and not converted"
             return ("copy",), warning
         return (), lost
     if stream.kind == "attachment":
         return (("copy",), None) if container.attachments else ((), lost)
-    return (), "is left out: data streams are not carried"
+    return (), "left out, data streams are not carried"

@@ -119,7 +119,9 @@ def choose_encoder(
         pixel_format = encoder.pixel_format
         if encoder.odd_pixel_format and (width % 2 or height % 2):
             pixel_format = encoder.odd_pixel_format
-            warnings.append(f"{width}x{height} is odd, so {codec} is written as {pixel_format}; not every player shows it")
+            warnings.append(
+                f"{width}x{height} is odd, so {codec} is written as {pixel_format}; not every player shows it"
+            )
     if hardware:
         name = find_hardware_encoder(codec)
         if name is not None:

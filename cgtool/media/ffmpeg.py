@@ -52,10 +52,11 @@ class FFmpegProcess:
 
     def _listen(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            text = line.decode("utf-8", errors="replace").strip()
-            if text:
-                self._words.append(text)
+        with self._process.stderr as lines:
+            for line in lines:
+                text = line.decode("utf-8", errors="replace").strip()
+                if text:
+                    self._words.append(text)
 
     @property
     def stdin_fd(self) -> int:

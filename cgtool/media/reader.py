@@ -49,6 +49,7 @@ class VideoInfo:
         sample_aspect_ratio: Width over height of an upright pixel, None where the file doesn't say.
         colour: What the samples of the source meant.
         stream_index: The converted stream's index in the file.
+        is_default: Whether players choose the stream by themselves.
         stale_tags: Names of the stream's tags that would be untrue of the converted stream.
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
             if there is one, the file's start where its clock is far off (broadcast recordings) or negative.
@@ -62,6 +63,7 @@ class VideoInfo:
     sample_aspect_ratio: Fraction | None
     colour: Colour
     stream_index: int
+    is_default: bool
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
 
@@ -233,6 +235,7 @@ class VideoReader:
             sample_aspect_ratio=ratio or None,
             colour=replace(self._colour, width=width, height=height),
             stream_index=stream.index,
+            is_default=bool(stream.disposition & Disposition.default),
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
             origin_seconds=self._origin(first, file_start),
         )

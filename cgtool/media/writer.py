@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+import numpy as np
 from av.container import OutputContainer
 from av.filter import Graph
 from av.video.frame import VideoFrame
@@ -22,7 +23,7 @@ from av.video.stream import VideoStream
 
 from cgtool.errors import EncoderError, MediaError, OutputExistsError
 from cgtool.frame import Frame
-from cgtool.media.colour import Colour
+from cgtool.media.colour import Colour, is_rgb_format
 from cgtool.media.containers import CarriedStream, Container
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
@@ -87,9 +88,11 @@ class VideoWriter:
         self._graph: Graph | None = None
         self.warnings: list[str] = list(encoder.warnings)
         self._temporary = reserve(path, overwrite=overwrite)
-        arguments = _arguments(container, encoder, info, self._colour, source)
+        arguments = _arguments(container, encoder, info, self._colour, self._clock.time_base, source)
         try:
-            self._ffmpeg = FFmpegProcess([*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._temporary}"])
+            self._ffmpeg = FFmpegProcess(
+                [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._temporary}"]
+            )
         except BaseException:
             self._temporary.unlink(missing_ok=True)
             raise
@@ -118,7 +121,8 @@ class VideoWriter:
 
     def _open_nut(self) -> None:
         self._nut = av.open(f"pipe:{self._ffmpeg.stdin_fd}", "w", format="nut")
-        stream = self._nut.add_stream("rawvideo")
+        # The rate is a hint that NUT passes on, for containers that state one; it moves no timestamp.
+        stream = self._nut.add_stream("rawvideo", rate=self._info.average_rate or Fraction(25))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = self._info.width, self._info.height
         stream.pix_fmt = self._pixel_format
@@ -127,9 +131,13 @@ class VideoWriter:
         self._stream = stream
 
     def _convert(self, frame: Frame) -> VideoFrame:
-        picture = VideoFrame.from_ndarray(frame.pixels, format="rgb24")
         if self._pixel_format == "rgb24":
-            return picture
+            return VideoFrame.from_ndarray(frame.pixels, format="rgb24")
+        if self._colour.full_range and not is_rgb_format(self._pixel_format):
+            planes = self._colour.full_range_yuv(frame.pixels).transpose(2, 0, 1)
+            picture = VideoFrame.from_ndarray(np.ascontiguousarray(planes), format="yuv444p")
+        else:
+            picture = VideoFrame.from_ndarray(frame.pixels, format="rgb24")
         if self._graph is None:
             self._graph = build_graph(picture, self._clock.time_base, self._colour.encode_filters(self._pixel_format))
         self._graph.push(picture)
@@ -208,7 +216,12 @@ class _Clock:
 
 
 def _arguments(
-    container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour, source: Source
+    container: Container,
+    encoder: EncoderChoice,
+    info: VideoInfo,
+    colour: Colour,
+    time_base: Fraction,
+    source: Source,
 ) -> list[str]:
     """ffmpeg's arguments up to, but without, the output."""
     arguments = ["-y", "-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0"]
@@ -218,15 +231,16 @@ def _arguments(
     for number, index in enumerate(indices):
         if index == info.stream_index:
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
-            arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", "demux"]
+            arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(time_base)]
             arguments += [f"-filter:{number}", _filter(container, encoder, info, colour)]
+            arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:
                 arguments += [f"-metadata:s:{number}", f"{tag}="]
         else:
             arguments += ["-map", f"1:{index}", f"-c:{number}", *(part.format(n=number) for part in carried[index])]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{index}"]
     arguments += ["-map_metadata", "1", "-map_chapters", "1" if container.chapters else "-1"]
-    arguments += ["-max_muxing_queue_size", "4096"]
+    arguments += ["-max_muxing_queue_size", "4096", *_span(container, info, source)]
     if container.muxer in ("mp4", "mov"):
         arguments += ["-movflags", "+faststart"]
         if encoder.name.startswith(("libx265", "hevc")):
@@ -242,9 +256,16 @@ def _source_input(info: VideoInfo, source: Source) -> list[str]:
         arguments += ["-itsoffset", _seconds(-info.origin_seconds)]
     if source.start_seconds is not None:
         arguments += ["-ss", _seconds(source.start_seconds)]
-    if source.end_seconds is not None:
-        arguments += ["-to", _seconds(source.end_seconds)]
     return [*arguments, "-i", f"file:{source.path}"]
+
+
+def _span(container: Container, info: VideoInfo, source: Source) -> list[str]:
+    """Output options that cut copied streams to the span. Seeking the input alone would begin at a key frame."""
+    # AVI has no time before 0: the codec's priming is cut there as well, or it would push everything else back.
+    arguments = ["-ss", "0"] if source.start_seconds is not None or container.clock == "frames" else []
+    if source.end_seconds is not None:
+        arguments += ["-t", _seconds(source.end_seconds - info.origin_seconds)]
+    return arguments
 
 
 def _filter(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour) -> str:

@@ -74,7 +74,7 @@ def _unpickle(data: bytes) -> object:
             return loaded
     except pickle.UnpicklingError as error:
         raise ModelError(
-            "holds Python objects besides tensors, and loading those could run code",
+            "holds Python objects besides tensors (or is damaged), and loading it could run code",
             hint="Save only the network's state_dict().",
         ) from error
     # Damaged bytes make the unpickler fail in many ways: KeyError, UnicodeDecodeError, EOFError, struct.error...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -141,7 +141,7 @@ class Pipeline(Generic[T]):
         self._progress.busy_seconds[name] += time.perf_counter() - begin
         return result
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Generator[Progress, None, None]:
         """Run to the end, giving the progress about ten times a second and at the end.
 
         Leaving the loop early (or an exception in it, such as KeyboardInterrupt) stops all threads.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,7 +13,7 @@ from typing import Literal
 
 from cgtool.backends import timings
 from cgtool.backends.base import Backend, GeneratorSource
-from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.backends.selection import EngineRequest, Opened, open_backend
 from cgtool.errors import CgtoolError, MediaError, OutputExistsError, UsageError
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, Container, carry
@@ -156,10 +156,9 @@ class Started:
 
 @dataclass(frozen=True)
 class EngineOpened:
-    """The engine is ready; ``notes`` say why the others were not taken."""
+    """The engine is ready; ``reasons`` say why it was taken and the others were not."""
 
-    backend: Backend
-    notes: tuple[str, ...]
+    opened: Opened
 
 
 @dataclass(frozen=True)
@@ -178,11 +177,11 @@ class Finished:
 
 
 Event = Started | EngineOpened | Advanced | Finished
-BackendOpener = Callable[[GeneratorSource, EngineRequest], tuple[Backend, Sequence[str]]]
+BackendOpener = Callable[[GeneratorSource, EngineRequest], Opened]
 
 
 def convert(
-    jobs: Sequence[Job], model: Model, options: ConvertOptions, *, opener: BackendOpener | None = None
+    jobs: Sequence[Job], model: Model, options: ConvertOptions, *, opener: BackendOpener = open_backend
 ) -> Iterator[Event]:
     """Convert a batch, telling what happens. One file's failure does not stop the others.
 
@@ -205,18 +204,13 @@ def convert(
                 yield Finished(early)
                 continue
             if engine is None:
-                engine, notes = (opener or _open)(model.source, options.engine)
-                stack.enter_context(engine)
-                yield EngineOpened(engine, tuple(notes))
+                opened = opener(model.source, replace(options.engine, latency=all(job.is_image for job in jobs)))
+                engine = stack.enter_context(opened.backend)
+                yield EngineOpened(opened)
             size = options.size or model.default_size
             translator = Translator(engine, size, model.training_scale, options.batch)
             yield from _convert_one(job, translator, engine, options)
             _remember_speed(model.source, engine, translator)
-
-
-def _open(source: GeneratorSource, request: EngineRequest) -> tuple[Backend, Sequence[str]]:
-    opened = open_backend(source, request)
-    return opened.backend, opened.reasons
 
 
 def _remember_speed(source: GeneratorSource, engine: Backend, translator: Translator) -> None:
@@ -294,7 +288,7 @@ def _make_folder(target: Path) -> Path:
 
 def _convert_video(
     job: Job, translator: Translator, unfinished: Result, options: ConvertOptions
-) -> Iterator[Event]:
+) -> Generator[Event, None, Result]:
     assert job.source is not None
     assert job.target is not None
     container = CONTAINERS[job.target.suffix.lower()]

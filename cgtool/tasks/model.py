@@ -61,6 +61,9 @@ def _from_checkpoint(path: Path, to: str | None) -> Model:
     loaded = load_checkpoint_generator(path)
     scale = min(_REFERENCE_SCALE, MAX_AUTO_SIZE)
     source = GeneratorSource(
-        key=checkpoint_key(loaded.sha256), label=path.name, stride=loaded.generator.stride, load=lambda: loaded.generator
+        key=checkpoint_key(loaded.sha256),
+        label=path.name,
+        stride=loaded.generator.stride,
+        load=lambda: loaded.generator,
     )
     return Model(path.name, to or path.stem, source, scale, scale)

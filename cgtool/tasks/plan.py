@@ -92,7 +92,9 @@ def _stdin_job(inputs: Sequence[str], output: str | None) -> Job:
     return Job(None, Path(output))
 
 
-def _jobs(inputs: Sequence[str], output: Path | None, written: str | None, label: str, recursive: bool) -> Iterator[Job]:
+def _jobs(
+    inputs: Sequence[str], output: Path | None, written: str | None, label: str, recursive: bool
+) -> Iterator[Job]:
     roots = [Path(name) for name in inputs if Path(name).is_dir()]
     for name in inputs:
         path = Path(name)
@@ -134,7 +136,9 @@ def _file_job(file: Path, output: Path | None, written: str | None, label: str, 
 def _directory_jobs(root: Path, output: Path | None, label: str, recursive: bool, *, several: bool) -> Iterator[Job]:
     if output is None:
         resolved = root.resolve()
-        target = root.parent / f"{resolved.name}.{label}" if root.name else resolved.with_name(f"{resolved.name}.{label}")
+        target = (
+            root.parent / f"{resolved.name}.{label}" if root.name else resolved.with_name(f"{resolved.name}.{label}")
+        )
     else:
         target = output / root.resolve().name if several else output
     found = False
@@ -173,7 +177,9 @@ def _mark_results(jobs: Sequence[Job], label: str, skip_existing: bool) -> list[
         if not stem.endswith(ending):
             return False
         pattern = f"{glob.escape(stem.removesuffix(ending))}.*"
-        return job.source in targets or (skip_existing and any(p != job.source for p in job.source.parent.glob(pattern)))
+        return job.source in targets or (
+            skip_existing and any(p != job.source for p in job.source.parent.glob(pattern))
+        )
 
     return [replace(job, is_result=True) if is_result(job) else job for job in jobs]
 

@@ -1,0 +1,111 @@
+"""``cgtool models``: what there is to convert with, and importing the reference's checkpoints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from cgtool.errors import UsageError
+
+
+@click.group()
+def models() -> None:
+    """List models, and import the reference CycleGAN's checkpoints."""
+
+
+@models.command("list")
+@click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_context
+def list_models(ctx: click.Context, engines_dir: Path | None, as_json: bool) -> None:
+    """Show every model that `cgtool convert` finds.
+
+    Models are looked up in --engines-dir, $CGTOOL_ENGINES, ./engines, and among the ones that ship with cgtool.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from cgtool.tasks.models import list_models as rows_of
+
+    rows, problems = rows_of(engines_dir)
+    if as_json:
+        for row in rows:
+            described = {
+                "name": row.model.name,
+                "domains": row.model.domains,
+                "targets": [row.model.target(direction) for direction in row.model.directions],
+                "size": row.model.defaults.size,
+                "training_scale": row.model.training_scale,
+                "parameters": row.parameters,
+                "bytes": row.size_bytes,
+                "engines": row.engines,
+                "path": str(row.model.path),
+            }
+            click.echo(json.dumps(described, ensure_ascii=False))
+    else:
+        table = Table(*("name", "--to", "size", "parameters", "on disk", "engines", "where"), box=None)
+        for row in rows:
+            table.add_row(
+                row.model.name,
+                " ".join(row.model.target(direction) for direction in row.model.directions),
+                f"{row.model.defaults.size} px",
+                f"{row.parameters / 1e6:.1f} M",
+                f"{row.size_bytes / 1e6:.1f} MB",
+                " ".join(row.engines) or "none compiled",
+                str(row.model.path),
+            )
+        # Without a terminal nobody sees where a line ends: never cut a path.
+        console = Console() if sys.stdout.isatty() else Console(width=10_000)
+        console.print(table if rows else "No models. Make one with `cgtool models import`.")
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    ctx.exit(1 if problems else 0)
+
+
+@models.command("import")
+@click.argument("g_a", metavar="G_A.pth", type=click.Path(path_type=Path))
+@click.argument("g_b", metavar="[G_B.pth]", type=click.Path(path_type=Path), required=False)
+@click.option("--domains", metavar="A,B", required=True, help="The two domains: G_A.pth leads from A to B.")
+@click.option("--name", required=True, help="The new model's name.")
+@click.option("--engines-dir", type=click.Path(path_type=Path), help="Where to put it.  [default: ./engines]")
+@click.option("--scale", type=click.IntRange(16, 8192), help="Short side of the training images before the crop.")
+@click.option("--fp32", is_flag=True, help="Store full precision instead of half.")
+@click.option("--overwrite", is_flag=True, help="Replace a model of this name.")
+def import_checkpoints(
+    g_a: Path,
+    g_b: Path | None,
+    domains: str,
+    name: str,
+    engines_dir: Path | None,
+    scale: int | None,
+    fp32: bool,
+    overwrite: bool,
+) -> None:
+    """Make a model folder of the reference PyTorch CycleGAN's generator checkpoints.
+
+    \b
+    cgtool models import latest_net_G_A.pth latest_net_G_B.pth --domains summer,winter --name yosemite
+    """
+    from cgtool.models.lookup import default_engines_dir
+    from cgtool.tasks.models import import_model
+
+    names = [domain.strip() for domain in domains.split(",")]
+    if len(names) != 2:
+        raise UsageError(f"--domains {domains!r} must name two domains", hint="Write them as in summer,winter")
+    model = import_model(
+        g_a,
+        g_b,
+        domains=(names[0], names[1]),
+        name=name,
+        engines_dir=default_engines_dir(engines_dir),
+        scale=scale,
+        half=not fp32,
+        overwrite=overwrite,
+    )
+    click.echo(
+        f"{model.path}: {model.domains[0]} and {model.domains[1]}, training scale {model.training_scale} px "
+        f"({model.provenance['training_scale_from']})"
+    )

@@ -1,0 +1,152 @@
+"""Importing checkpoints as model folders, and listing the models there are."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError, safe_open
+
+import cgtool
+from cgtool.config import Direction
+from cgtool.errors import ModelError, UsageError
+from cgtool.models.folder import ModelFolder, check_name
+from cgtool.models.lookup import find_models
+
+if TYPE_CHECKING:
+    from cgtool.models.architecture import Generator
+
+USUAL_SCALE = 286
+"""What the reference resizes to before it crops to 256 px, by default in px."""
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A line of ``cgtool models list``.
+
+    Attributes:
+        model: The model.
+        size_bytes: Bytes of the weight files.
+        parameters: Numbers in one direction's generator.
+        engines: Names of the compiled engines in the folder.
+    """
+
+    model: ModelFolder
+    size_bytes: int
+    parameters: int
+    engines: tuple[str, ...]
+
+
+def import_model(
+    g_a: Path,
+    g_b: Path | None,
+    *,
+    domains: tuple[str, str],
+    name: str,
+    engines_dir: Path,
+    scale: int | None = None,
+    half: bool = True,
+    overwrite: bool = False,
+    note: str | None = None,
+) -> ModelFolder:
+    """Make a model folder of generator checkpoints that the reference PyTorch CycleGAN wrote.
+
+    Args:
+        g_a: The generator from ``domains[0]`` to ``domains[1]``, such as ``latest_net_G_A.pth``.
+        g_b: The generator back, or None for a model of one direction.
+        domains: (A, B).
+        name: The new folder's name in ``engines_dir``.
+        engines_dir: Where models are kept; made if it does not exist.
+        scale: Short side in pixels after the training's resize and before its crop. None: read from the reference's
+            ``train_opt.txt`` beside ``g_a``, else 286. ``provenance["training_scale_from"]`` says which.
+        half: Store FP16 instead of FP32.
+        overwrite: Replace a model folder of this name.
+        note: Free text for the provenance.
+
+    Raises:
+        UsageError: Unsafe name or domains, a scale that is not positive, or an existing folder.
+        ModelError: A checkpoint is damaged or foreign, both differ in structure, or the folder can't be written.
+    """
+    from cgtool.models.weights import load_checkpoint_generator, save_model_folder  # imports torch: not for listing
+
+    check_name(name)  # here already, as engines_dir / "../x" would be elsewhere under a safe name
+    if scale is not None and scale < 1:
+        raise UsageError(f"a training scale of {scale} px is impossible", hint="Give the short side, such as 286.")
+    sources: dict[Direction, Path] = {"A_to_B": g_a} if g_b is None else {"A_to_B": g_a, "B_to_A": g_b}
+    generators: dict[Direction, Generator] = {}
+    files: dict[str, dict[str, str]] = {}
+    for direction, path in sources.items():
+        generators[direction], _, sha256 = load_checkpoint_generator(path)
+        files[direction] = {"file": path.name, "sha256": sha256}
+    if len({generator.config for generator in generators.values()}) > 1:
+        raise ModelError(
+            f"its structure is not that of {g_a.name}", path=g_b, hint="Import each as a model of its own."
+        )
+    scale, scale_from = (scale, "given") if scale is not None else _trained_scale(g_a.parent / "train_opt.txt")
+    provenance: dict[str, object] = {
+        "imported_from": files,
+        "imported_by": f"cgtool {cgtool.__version__}",
+        "training_scale_from": scale_from,
+    }
+    if note is not None:
+        provenance["note"] = note
+    return save_model_folder(
+        engines_dir / name,
+        generators,
+        domains=domains,
+        training_scale=scale,
+        provenance=provenance,
+        half=half,
+        overwrite=overwrite,
+    )
+
+
+def list_models(engines_dir: Path | None) -> tuple[list[ModelRow], list[ModelError]]:
+    """Every model that conversion would find, and what is wrong with those it would pass over. Imports no torch.
+
+    Raises:
+        UsageError: ``engines_dir`` is given but is no folder.
+    """
+    models, problems = find_models(engines_dir)
+    rows = []
+    for model in models:
+        try:
+            rows.append(_row(model))
+        except ModelError as error:
+            problems.append(error)
+    return rows, problems
+
+
+def _row(model: ModelFolder) -> ModelRow:
+    paths = [model.path / weight.file for weight in model.weights.values()]
+    return ModelRow(
+        model=model,
+        size_bytes=sum(path.stat().st_size for path in paths),
+        parameters=_count_parameters(paths[0]),
+        engines=tuple(sorted(path.name.removesuffix(".engine.json") for path in model.path.glob("*.engine.json"))),
+    )
+
+
+def _count_parameters(path: Path) -> int:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"not a safetensors file ({error})", path=path, hint="Copy the model folder again.") from error
+
+
+def _trained_scale(options: Path) -> tuple[int, str]:
+    """The short side, in px, that the reference's option file names, and where it was read."""
+    try:
+        text = options.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return USUAL_SCALE, f"assumed, without a readable {options.name} beside the checkpoint"
+    # Old versions spell them loadSize and resize_or_crop.
+    size = re.search(r"^\s*load_?size:\s*(\d+)", text, re.MULTILINE | re.IGNORECASE)
+    unused = re.search(r"^\s*(preprocess|resize_or_crop):\s*(none|crop)\b", text, re.MULTILINE)
+    if size and int(size[1]) > 0 and not unused:
+        return int(size[1]), options.name
+    return USUAL_SCALE, f"assumed, as {options.name} names no load_size that was used"

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cgtool.config import PRECISIONS
 from cgtool.errors import UsageError
 from cgtool.training.config import (
     AUGMENTS,
@@ -20,22 +21,13 @@ from cgtool.training.config import (
     Preset,
     resolve,
 )
-from cgtool.config import PRECISIONS
 
 
-class DomainsType(click.ParamType):
-    """Two words with a comma between."""
-
-    name = "domains"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Read two domains."""
-        if isinstance(value, tuple):
-            return value
-        parts = tuple(part.strip() for part in str(value).split(","))
-        if len(parts) != 2 or not all(parts):
-            self.fail(f"{value!r} is not two domains; write them as in summer,winter", param, ctx)
-        return parts
+def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, str]:
+    parts = [part.strip() for part in value.split(",")]
+    if len(parts) != 2 or not all(parts):
+        raise click.BadParameter(f"{value!r} is not two domains; write them as in summer,winter")
+    return parts[0], parts[1]
 
 
 _FOLDER = click.Path(path_type=Path)
@@ -45,7 +37,9 @@ _FOLDER = click.Path(path_type=Path)
 @click.argument("data", required=False, type=_FOLDER)
 @click.option("--a", type=_FOLDER, help="Images of the first domain, instead of DATA/trainA.")
 @click.option("--b", type=_FOLDER, help="Images of the second domain, instead of DATA/trainB.")
-@click.option("--domains", type=DomainsType(), metavar="A,B", required=True, help="Both domains, as in summer,winter.")
+@click.option(
+    "--domains", callback=_two_domains, metavar="A,B", required=True, help="Both domains, as in summer,winter."
+)
 @click.option("--name", required=True, help="Of the run and the model. The same name goes on with a run.")
 @click.option("--preset", type=click.Choice(PRESETS), default="paper", show_default=True, help="Where options begin.")
 @click.option("--generator", type=click.Choice(GENERATORS), help="Both generators' structure.")

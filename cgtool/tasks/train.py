@@ -232,9 +232,7 @@ class _Run:
             What to warn of.
         """
         request, state = self.request, self.state
-        warnings = [
-            f"{path}: skipped, {problem}" for domain in self._domains for path, problem in domain.unreadable
-        ]
+        warnings = [f"{path}: skipped, {problem}" for domain in self._domains for path, problem in domain.unreadable]
         checkpoint, problems = self._checkpoints.load_last()
         warnings += problems
         if checkpoint is None:
@@ -336,7 +334,7 @@ class _Run:
 
     def _is_ours(self, folder: Path) -> bool:
         try:
-            return read_model_folder(folder).provenance.get("run") == self._facts["id"]
+            return bool(read_model_folder(folder).provenance.get("run") == self._facts["id"])
         except CgtoolError:
             return False
 

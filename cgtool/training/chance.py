@@ -42,7 +42,7 @@ def torch_generator(seed: int, use: Use, *numbers: int) -> torch.Generator:
 
 
 def seed_globally(seed: int, use: Use, *numbers: int) -> None:
-    """Seed every global generator that a network or a library may draw from: torch's on all devices, NumPy's, Python's."""
+    """Seed all global generators that a network or library may draw from: torch's on all devices, NumPy's, Python's."""
     number = seed_for(seed, use, *numbers)
     torch.manual_seed(number)
     random.seed(number)

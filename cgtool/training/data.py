@@ -87,7 +87,8 @@ def vary(image: Image.Image, config: TrainConfig, rng: np.random.Generator) -> T
         image = transforms.adjust_contrast(image, rng.uniform(0.9, 1.1))
         image = transforms.adjust_saturation(image, rng.uniform(0.9, 1.1))
         image = transforms.adjust_hue(image, rng.uniform(-0.02, 0.02))
-    return transforms.pil_to_tensor(image)
+    varied: Tensor = transforms.pil_to_tensor(image)
+    return varied
 
 
 class Batches:
@@ -149,8 +150,7 @@ class Batches:
         draws = range(self._next, self._next + self._batch)
         self._next += self._batch * self._world
         a, b = (
-            [self._executor.submit(stream.load, stream.index(draw), draw) for draw in draws]
-            for stream in self._streams
+            [self._executor.submit(stream.load, stream.index(draw), draw) for draw in draws] for stream in self._streams
         )
         return a, b
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-
 class Interruption:
     """The first signal asks for a stop, a second Ctrl-C ends the program at once.
 

@@ -52,7 +52,7 @@ class MetricsLog:
         path = folder / "metrics.jsonl"
         cut_metrics(path, step)
         self._file = path.open("a", encoding="utf-8")
-        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)  # type: ignore[no-untyped-call]  # torch
+        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def __enter__(self) -> MetricsLog:
         return self
@@ -61,7 +61,7 @@ class MetricsLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        self._events.close()  # type: ignore[no-untyped-call]  # torch
+        self._events.close()
 
     def write(self, metrics: StepMetrics) -> None:
         """Append a step."""
@@ -71,18 +71,18 @@ class MetricsLog:
         # Losses keep all their digits: two runs can be compared bit for bit.
         self._file.write(json.dumps({**rounded, **losses}) + "\n")
         for name, value in losses.items():
-            self._events.add_scalar(f"loss/{name}", value, metrics.step)  # type: ignore[no-untyped-call]  # torch
-        self._events.add_scalar("learning_rate", metrics.learning_rate, metrics.step)  # type: ignore[no-untyped-call]  # torch
+            self._events.add_scalar(f"loss/{name}", value, metrics.step)
+        self._events.add_scalar("learning_rate", metrics.learning_rate, metrics.step)
 
     def add_image(self, name: str, pixels: np.ndarray[Any, np.dtype[np.uint8]], step: int) -> None:
         """Add a picture, RGB, uint8, shape (height, width, 3), to TensorBoard."""
-        self._events.add_image(name, pixels, step, dataformats="HWC")  # type: ignore[no-untyped-call]  # torch
+        self._events.add_image(name, pixels, step, dataformats="HWC")
 
     def sync(self) -> None:
         """Bring all steps so far to the disk. A checkpoint is only saved after its steps' metrics."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._events.flush()  # type: ignore[no-untyped-call]  # torch
+        self._events.flush()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -52,7 +52,9 @@ class World:
         def finish() -> None:
             work.wait()
             flat.div_(self.size)
-            for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            for gradient, mean in zip(
+                gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True
+            ):
                 gradient.copy_(mean.view_as(gradient))
 
         return finish
@@ -126,7 +128,7 @@ def join(device: str) -> World:
     picked = pick_device(device)
     if size == 1:
         return World(0, 1, picked)
-    if picked.type == "cuda" and picked.index is None:
+    if picked.type == "cuda" and ":" not in device:
         picked = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     if picked.type == "cuda":
         torch.cuda.set_device(picked)

@@ -76,4 +76,5 @@ def _summary(steps: Sequence[Mapping[str, Any]]) -> str:
 
 def _image(path: Path) -> str:
     kind = "jpeg" if path.suffix == ".jpg" else "png"
-    return f'<img alt="{html.escape(path.stem)}" src="data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode()}">'
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{html.escape(path.stem)}" src="data:image/{kind};base64,{data}">'

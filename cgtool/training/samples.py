@@ -48,9 +48,7 @@ class Sampler:
         side = max(stride, short_side // stride * stride)
         self._images = tuple(
             [
-                normalize(
-                    transforms.pil_to_tensor(transforms.center_crop(image, [side, side])).unsqueeze(0), device
-                )
+                normalize(transforms.pil_to_tensor(transforms.center_crop(image, [side, side])).unsqueeze(0), device)
                 for image in load_all(some[:SHOWN], max(short_side, side))
             ]
             for some in paths
@@ -77,7 +75,9 @@ class Sampler:
             rows = []
             for real in images:
                 fake = generators[forth](real)
-                rows.append([_pixels(tensor) for tensor in (real, fake, generators[back](fake), generators[back](real))])
+                rows.append(
+                    [_pixels(tensor) for tensor in (real, fake, generators[back](fake), generators[back](real))]
+                )
             titles = (f"real {name}", f"to {other}", f"back to {name}", f"{name} to {name}")
             halves.append(_arrange(rows, titles))
         for direction, net in generators.items():

@@ -193,7 +193,8 @@ class TrainState:
         return networks, {direction: average.net.state_dict() for direction, average in self.averages.items()}
 
     def _networks(self) -> dict[str, nn.Module]:
-        return {**self.generators, **{f"D_{domain}": net for domain, net in self.discriminators.items()}}
+        judges = {f"D_{domain}": net for domain, net in self.discriminators.items()}
+        return {**dict[str, nn.Module](self.generators.items()), **judges}
 
     def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         betas = (self.config.beta1, self.config.beta2)

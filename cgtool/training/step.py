@@ -207,4 +207,4 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
 def _backward(losses: Losses, parameters: list[nn.Parameter], batches: int, scaler: torch.amp.GradScaler) -> None:
     """Add the gradients of the losses' sum to these parameters only: the other players' are constants."""
     total = torch.stack(list(losses.values())).sum() / batches
-    scaler.scale(total).backward(inputs=parameters)
+    torch.autograd.backward(scaler.scale(total), inputs=parameters)

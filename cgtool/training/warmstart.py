@@ -55,7 +55,9 @@ def check_save_init(folder: Path) -> None:
         UsageError: It exists and is neither empty nor a former warm start.
     """
     if folder.exists() and not (folder.is_dir() and ((folder / _FILE).is_file() or not any(folder.iterdir()))):
-        raise UsageError("exists and is no warm start, so it is not replaced", path=folder, hint="Choose another folder")
+        raise UsageError(
+            "exists and is no warm start, so it is not replaced", path=folder, hint="Choose another folder"
+        )
 
 
 def save_init(folder: Path, state: TrainState, provenance: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import warnings
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,14 +65,7 @@ def find_domain(name: str, folder: Path, workers: int) -> Domain:
             path=folder,
             hint="Give a folder with trainA and trainB, or two folders with --a and --b",
         )
-    try:
-        found = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
-    except OSError as error:
-        raise UsageError(f"can't be searched: {error.strerror}", path=folder, hint="Check its permissions") from error
+    found = _image_files(folder)
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="check") as executor:
         problems = list(executor.map(_problem, found))
     good = tuple(path for path, problem in zip(found, problems, strict=True) if problem is None)
@@ -127,6 +119,17 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
 
 
+def _image_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(
+            path
+            for path in folder.rglob("*")
+            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
+    except OSError as error:
+        raise UsageError(f"can't be searched: {error.strerror}", path=folder, hint="Check its permissions") from error
+
+
 def _problem(path: Path) -> str | None:
     try:
         load_rgb(path)
@@ -135,11 +138,6 @@ def _problem(path: Path) -> str | None:
     except Exception as error:  # a decoder raises whatever the damage leads it to; the file is named to the user
         return f"{type(error).__name__}: {error}"
     return None
-
-
-def load_all(paths: Sequence[Path], short_side: int) -> list[Image.Image]:
-    """Decode several images, each scaled to a short side in pixels."""
-    return [scale_to(load_rgb(path, short_side), short_side) for path in paths]
 
 
 def scale_to(image: Image.Image, short_side: int) -> Image.Image:
@@ -154,7 +152,7 @@ def scale_to(image: Image.Image, short_side: int) -> Image.Image:
 def first_readable(folder: Path, count: int) -> list[Path]:
     """The first images in a folder, by name, that can be decoded; none if there is no such folder."""
     good: list[Path] = []
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        if len(good) < count and path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and _problem(path) is None:
+    for path in _image_files(folder) if folder.is_dir() else []:
+        if len(good) < count and _problem(path) is None:
             good.append(path)
     return good

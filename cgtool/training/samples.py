@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as transforms
 from cgtool.config import Direction
 from cgtool.models.architecture import Generator
 from cgtool.training.data import normalize
-from cgtool.training.images import load_all
+from cgtool.training.images import load_rgb, scale_to
 
 SHOWN = 4
 """Images of each domain in a grid."""
@@ -47,11 +47,7 @@ class Sampler:
         self._domains = domains
         side = max(stride, short_side // stride * stride)
         self._images = tuple(
-            [
-                normalize(transforms.pil_to_tensor(transforms.center_crop(image, [side, side])).unsqueeze(0), device)
-                for image in load_all(some[:SHOWN], max(short_side, side))
-            ]
-            for some in paths
+            [_load(path, max(short_side, side), side, device) for path in some[:SHOWN]] for some in paths
         )
 
     @torch.inference_mode()
@@ -99,6 +95,11 @@ def _arrange(rows: list[list[NDArray[np.uint8]]], titles: Sequence[str]) -> Imag
             place = (column * (side + _GAP), _TITLE + row * (side + _GAP))
             sheet.paste(Image.fromarray(pictures[column]), place)
     return sheet
+
+
+def _load(path: Path, short_side: int, side: int, device: torch.device) -> Tensor:
+    image = transforms.center_crop(scale_to(load_rgb(path, short_side), short_side), [side, side])
+    return normalize(transforms.pil_to_tensor(image).unsqueeze(0), device)
 
 
 def _pixels(image: Tensor) -> NDArray[np.uint8]:

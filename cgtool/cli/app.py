@@ -17,10 +17,12 @@ from cgtool.errors import CgtoolError, Terminated
 # Command -> where it is. Nothing of a command is imported before it is called: --help must be instant.
 _COMMANDS = {
     "convert": "cgtool.cli.convert:convert",
+    "measure": "cgtool.cli.measure:measure",
     "models": "cgtool.cli.models:models",
 }
 _SUMMARIES = {
     "convert": "Move videos and images to another domain.",
+    "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
 }
 

@@ -78,6 +78,19 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     help="Short side in pixels at which the network sees the frame: auto is the scale it was trained at "
     "(at most 720), native the frame's own.  [default: the model's]",
 )
+@click.option("--smooth", type=click.FloatRange(0, 1), help="Temporal smoothing of videos.  [default: the model's]")
+@click.option(
+    "--detail",
+    type=click.Choice(["guided", "resize"]),
+    default="guided",
+    show_default=True,
+    help="How the change reaches the frame's size: guided by the source's detail, or scaled.",
+)
+@click.option(
+    "--texture", type=click.FloatRange(0, 1), help="Share of the network's own texture.  [default: the model's]"
+)
+@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share of the change.")
+@click.option("--preserve-color", is_flag=True, help="Keep the source's colours, change brightness alone.")
 @click.option("--batch", type=click.IntRange(1, 256), help="Frames a call of the engine.  [default: the engine's]")
 @click.option(
     "--codec",
@@ -111,6 +124,11 @@ def convert(
     device: str,
     precision: Literal["auto", "fp32", "bf16", "fp16"],
     size: int | Literal["auto", "native"] | None,
+    smooth: float | None,
+    detail: Literal["guided", "resize"],
+    texture: float | None,
+    strength: float,
+    preserve_color: bool,
     batch: int | None,
     codec: str | None,
     crf: int | None,
@@ -158,6 +176,11 @@ def convert(
     options = ConvertOptions(
         engine=EngineRequest(engine, device, precision),
         size=size,
+        smooth=smooth,
+        detail=detail,
+        texture=texture,
+        strength=strength,
+        preserve_color=preserve_color,
         batch=batch,
         overwrite=overwrite,
         skip_existing=skip_existing,

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import av
+
 from cgtool.errors import UsageError
 from cgtool.media import ffmpeg
 
@@ -111,11 +113,13 @@ def choose_encoder(
         hardware: Take a hardware encoder if one really opens on this machine.
 
     Raises:
-        UsageError: The codec has no such option.
+        UsageError: The codec has no such option, or there is no such pixel format.
     """
     encoder = ENCODERS[codec]
     warnings = []
-    if pixel_format is None:
+    if pixel_format is not None:
+        _check_pixel_format(pixel_format)
+    else:
         pixel_format = encoder.pixel_format
         if encoder.odd_pixel_format and (width % 2 or height % 2):
             pixel_format = encoder.odd_pixel_format
@@ -143,6 +147,13 @@ def choose_encoder(
     if codec != "gif":
         arguments += ("-pix_fmt:{n}", pixel_format)
     return EncoderChoice(encoder.name, pixel_format, arguments, tuple(warnings))
+
+
+def _check_pixel_format(name: str) -> None:
+    try:
+        av.VideoFormat(name)
+    except ValueError as error:
+        raise UsageError(f"--pixel-format {name} is unknown", hint="Use FFmpeg's names, such as yuv420p10le") from error
 
 
 @functools.cache

@@ -78,10 +78,17 @@ def read_exif(image: Image.Image, complaints: Sequence[WarningMessage]) -> tuple
     return orientation, data, "the EXIF data is damaged: only a part of it could be read" if damaged else None
 
 
-def read_dpi(image: Image.Image, orientation: Orientation) -> tuple[float, float] | None:
-    """Horizontal and vertical pixels an inch of the upright picture; None if not stated or senseless."""
+def read_dpi(image: Image.Image, swapped: bool) -> tuple[float, float] | None:
+    """Horizontal and vertical pixels an inch of the upright picture; None if not stated or senseless.
+
+    Args:
+        image: As the file has it.
+        swapped: Whether turning it upright exchanged its width and height.
+    """
     stated = image.info.get("dpi")
     if not (isinstance(stated, tuple) and len(stated) == 2 and all(isinstance(value, Real) for value in stated)):
         return None
     x, y = float(stated[0]), float(stated[1])
-    return ((y, x) if orientation.transpose else (x, y)) if 0 < x <= _MAX_DPI and 0 < y <= _MAX_DPI else None
+    if not (0 < x <= _MAX_DPI and 0 < y <= _MAX_DPI):
+        return None
+    return (y, x) if swapped else (x, y)

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, UnidentifiedImageError, _imaging
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, _imaging
 
 from cgtool.errors import MediaError
 from cgtool.media.image_metadata import read_dpi, read_exif
@@ -188,6 +188,8 @@ def _quiet_pillow() -> Iterator[list[warnings.WarningMessage]]:
 def _decode(stream: BinaryIO, name: str, complaints: list[warnings.WarningMessage]) -> StillImage:
     notes: list[str] = []
     image = _open(stream, name)
+    # Pillow turns a TIFF upright by itself as it loads, and forgets that it did.
+    swapped = getattr(image, "tag_v2", {}).get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
     if (frames := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"holds {frames} pictures: only the first was read, {frames - 1} left out")
     loaded: Image.Image | None
@@ -211,7 +213,7 @@ def _decode(stream: BinaryIO, name: str, complaints: list[warnings.WarningMessag
         pixels=np.ascontiguousarray(orientation.apply(pixels)),
         alpha=None if alpha is None else np.ascontiguousarray(orientation.apply(alpha)),
         exif=exif,
-        dpi=read_dpi(image, orientation),
+        dpi=read_dpi(image, swapped or orientation.transpose),
         warnings=(*notes, *colour_notes),
         damaged=damaged,
     )

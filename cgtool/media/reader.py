@@ -50,6 +50,7 @@ class VideoInfo:
         colour: What the samples of the source meant.
         stream_index: The converted stream's index in the file.
         is_default: Whether players choose the stream by themselves.
+        has_vendor_tags: Whether the file has tags that phones write under names of their own (``com.apple...``).
         stale_tags: Names of the stream's tags that would be untrue of the converted stream.
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
             if there is one, the file's start where its clock is far off (broadcast recordings) or negative.
@@ -64,6 +65,7 @@ class VideoInfo:
     colour: Colour
     stream_index: int
     is_default: bool
+    has_vendor_tags: bool
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
 
@@ -236,6 +238,7 @@ class VideoReader:
             colour=replace(self._colour, width=width, height=height),
             stream_index=stream.index,
             is_default=bool(stream.disposition & Disposition.default),
+            has_vendor_tags=any(name.startswith("com.") for name in self._container.metadata),
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
             origin_seconds=self._origin(first, file_start),
         )
@@ -299,7 +302,8 @@ class VideoReader:
         graph.push(frame)
         rgb = graph.pull()
         assert isinstance(rgb, VideoFrame)
-        return self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False))
+        # PyAV gives a view with the rows' padding where the width needs some.
+        return np.ascontiguousarray(self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False)))
 
     def _build_graph(self, frame: VideoFrame) -> Graph:
         colour = self._colour

@@ -240,9 +240,12 @@ def _arguments(
             arguments += ["-map", f"1:{index}", f"-c:{number}", *(part.format(n=number) for part in carried[index])]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{index}"]
     arguments += ["-map_metadata", "1", "-map_chapters", "1" if container.chapters else "-1"]
+    for brand in ("major_brand", "minor_version", "compatible_brands"):  # of the source's container, not of this one
+        arguments += ["-metadata", f"{brand}="]
     arguments += ["-max_muxing_queue_size", "4096", *_span(container, info, source)]
     if container.muxer in ("mp4", "mov"):
-        arguments += ["-movflags", "+faststart"]
+        # Apple's own tag table loses vendors' tags; the other one keeps all, but fewer players show a title from it.
+        arguments += ["-movflags", "+faststart+use_metadata_tags" if info.has_vendor_tags else "+faststart"]
         if encoder.name.startswith(("libx265", "hevc")):
             arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
     if container.muxer == "avi" and encoder.name == "libx264":

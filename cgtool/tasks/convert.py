@@ -17,13 +17,13 @@ from cgtool.backends.selection import EngineRequest, Opened, open_backend
 from cgtool.errors import CgtoolError, MediaError, OutputExistsError, UsageError
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, Container, carry
-from cgtool.media.encoders import choose_encoder
+from cgtool.media.encoders import EncoderChoice, choose_encoder
 from cgtool.media.images import StillImage, read_image, write_image
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import Source, VideoWriter
 from cgtool.pipeline.pipeline import Pipeline, Stage
 from cgtool.tasks.plan import Job
-from cgtool.tasks.translate import Picture, Size, Translator
+from cgtool.tasks.translate import Look, Picture, Size, Translator
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,27 @@ class VideoOptions:
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise UsageError("--end must come after --start")
 
-    def codec_for(self, container: Container) -> str:
-        """The codec asked for, or the container's default.
+    def check(self, container: Container) -> None:
+        """Find out before any work whether a container can be written like this.
 
         Raises:
-            UsageError: The container can't hold it.
+            UsageError: It can't hold the codec, or the codec has no such option.
         """
-        codec = self.codec or container.codecs[0]
-        if codec not in container.codecs:
-            raise UsageError(f"{container.name} can't hold {codec}; it takes {', '.join(container.codecs)}")
-        return codec
+        if self.codec is not None and self.codec not in container.codecs:
+            raise UsageError(f"{container.name} can't hold {self.codec}; it takes {', '.join(container.codecs)}")
+        self.encoder(container, 2, 2, hardware=False)
+
+    def encoder(self, container: Container, width: int, height: int, *, hardware: bool) -> EncoderChoice:
+        """The encoder for frames of this size."""
+        return choose_encoder(
+            self.codec or container.codecs[0],
+            width,
+            height,
+            crf=self.crf,
+            preset=self.preset,
+            pixel_format=self.pixel_format,
+            hardware=hardware,
+        )
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,8 @@ class ConvertOptions:
     Attributes:
         engine: What runs the network.
         size: The network's short side, see ``translate.network_size``; None for the model's default.
+        smooth, texture: See ``translate.Look``; None for the model's defaults.
+        detail, strength, preserve_color: See ``translate.Look``.
         batch: Frames a call of the engine; None for what the engine likes best.
         overwrite: Replace existing outputs.
         skip_existing: Leave existing outputs alone and count that as done.
@@ -82,6 +95,11 @@ class ConvertOptions:
 
     engine: EngineRequest = field(default_factory=EngineRequest)
     size: Size | None = None
+    smooth: float | None = None
+    detail: Literal["guided", "resize"] = "guided"
+    texture: float | None = None
+    strength: float = 1.0
+    preserve_color: bool = False
     batch: int | None = None
     overwrite: bool = False
     skip_existing: bool = False
@@ -101,14 +119,16 @@ class Model:
         target: The domain it leads to, which becomes part of default output names.
         source: The generator itself.
         training_scale: Short side of its training images in pixels.
-        default_size: What ``--size`` is unless told otherwise.
+        size, smooth, texture: What the options of these names are unless told otherwise.
     """
 
     name: str
     target: str
     source: GeneratorSource
     training_scale: int
-    default_size: Size
+    size: Size
+    smooth: float
+    texture: float
 
 
 @dataclass(frozen=True)
@@ -192,9 +212,12 @@ def convert(
         opener: Opens the engine; for tests and other front ends.
 
     Raises:
+        UsageError: An output's container or codec can't take what was asked for; nothing was begun.
         EngineError: No engine can be opened. Failures of single files are results instead.
         ModelError: The model's weights can't be loaded.
     """
+    for suffix in {job.target.suffix.lower() for job in jobs if job.target is not None and not job.is_image}:
+        options.video.check(CONTAINERS[suffix])
     with ExitStack() as stack:
         engine: Backend | None = None
         for number, job in enumerate(jobs):
@@ -207,10 +230,23 @@ def convert(
                 opened = opener(model.source, replace(options.engine, latency=all(job.is_image for job in jobs)))
                 engine = stack.enter_context(opened.backend)
                 yield EngineOpened(opened)
-            size = options.size or model.default_size
-            translator = Translator(engine, size, model.training_scale, options.batch)
+            translator = _translator(engine, model, options)
             yield from _convert_one(job, translator, engine, options)
             _remember_speed(model.source, engine, translator)
+
+
+def _translator(engine: Backend, model: Model, options: ConvertOptions) -> Translator:
+    # The identity engine is there to show that nothing changes, so nothing is scaled or smoothed either.
+    untouched = engine.info.engine == "identity"
+    look = Look(
+        smooth=options.smooth if options.smooth is not None else 0.0 if untouched else model.smooth,
+        detail=options.detail,
+        texture=options.texture if options.texture is not None else model.texture,
+        strength=options.strength,
+        preserve_color=options.preserve_color,
+    )
+    size = options.size or ("native" if untouched else model.size)
+    return Translator(engine, size, model.training_scale, look, batch=options.batch)
 
 
 def _remember_speed(source: GeneratorSource, engine: Backend, translator: Translator) -> None:
@@ -263,7 +299,7 @@ def _convert_image(job: Job, translator: Translator, unfinished: Result, options
     read = time.perf_counter()
     picture = translator.shrink(Frame(image.pixels, 0, 0, Fraction(1)))
     [translated] = translator.infer([picture])
-    pixels = translator.enlarge(translated).pixels
+    pixels = translator.finish(translated).frame.pixels
     inferred = time.perf_counter()
     result = StillImage(pixels, image.alpha, image.exif, image.dpi)
     lost = write_image(sys.stdout.buffer if job.target is None else _make_folder(job.target), result)
@@ -293,18 +329,9 @@ def _convert_video(
     assert job.target is not None
     container = CONTAINERS[job.target.suffix.lower()]
     video = options.video
-    codec = video.codec_for(container)
     with VideoReader(job.source, start=video.start, end=video.end) as reader:
         info = reader.info
-        encoder = choose_encoder(
-            codec,
-            info.width,
-            info.height,
-            crf=video.crf,
-            preset=video.preset,
-            pixel_format=video.pixel_format,
-            hardware=video.hardware,
-        )
+        encoder = video.encoder(container, info.width, info.height, hardware=video.hardware)
         carried, losses = carry(reader.streams(), container, info.stream_index, audio=video.audio)
         source = Source(job.source, carried, *reader.span_seconds)
         with VideoWriter(
@@ -318,8 +345,12 @@ def _convert_video(
         ) as writer:
             pipeline: Pipeline[Picture] = Pipeline(
                 (translator.shrink(frame) for frame in reader.frames()),
-                [Stage("infer", translator.infer, translator.batch)],
-                lambda picture: writer.write(translator.enlarge(picture)),
+                [
+                    Stage("infer", translator.infer, translator.batch),
+                    Stage("smooth", lambda pictures: [translator.smooth(picture) for picture in pictures]),
+                    Stage("detail", lambda pictures: [translator.finish(picture) for picture in pictures]),
+                ],
+                lambda picture: writer.write(picture.frame),
                 interrupt=writer.abort,
             )
             with closing(pipeline.run()) as running:

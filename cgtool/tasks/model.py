@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cgtool.backends.base import GeneratorSource
 from cgtool.config import MAX_AUTO_SIZE
 from cgtool.errors import UsageError
-from cgtool.models.folder import checkpoint_key, engine_key
+from cgtool.models.folder import Defaults, checkpoint_key, engine_key
 from cgtool.models.lookup import Choice, resolve
 from cgtool.tasks.convert import Model
 
@@ -44,7 +44,7 @@ def choose_model(to: str | None, model: str | None, engines_dir: Path | None) ->
         stride=folder.stride,
         load=lambda: _load(choice),
     )
-    return Model(folder.name, choice.target, source, folder.training_scale, folder.defaults.size)
+    return _model(folder.name, choice.target, source, folder.training_scale, folder.defaults)
 
 
 def _load(choice: Choice) -> nn.Module:
@@ -66,4 +66,8 @@ def _from_checkpoint(path: Path, to: str | None) -> Model:
         stride=loaded.generator.stride,
         load=lambda: loaded.generator,
     )
-    return Model(path.name, to or path.stem, source, scale, scale)
+    return _model(path.name, to or path.stem, source, scale, Defaults(scale))
+
+
+def _model(name: str, target: str, source: GeneratorSource, training_scale: int, defaults: Defaults) -> Model:
+    return Model(name, target, source, training_scale, defaults.size, defaults.smooth, defaults.texture)

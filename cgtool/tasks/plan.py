@@ -114,7 +114,7 @@ def _jobs(
 def _expand(name: str) -> list[Path]:
     if Path(name).exists() or not glob.has_magic(name):
         return [Path(name)] if Path(name).exists() else []
-    found = (Path(match) for match in sorted(glob.glob(name, recursive=True)))
+    found = (Path(match) for match in sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute one
     return [path for path in found if path.is_file()]
 
 

@@ -1,4 +1,4 @@
-"""A frame through a network: down to the size the network runs at, through the engine, back to the frame's own."""
+"""A frame through a network: down to the network's size, through the engine, steadied, and back to its own size."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from cgtool.backends.base import Backend
 from cgtool.config import MAX_AUTO_SIZE
 from cgtool.errors import OutOfMemoryError
 from cgtool.frame import Frame
+from cgtool.temporal.detail import GuidedDetail, resized
+from cgtool.temporal.smoothing import Smoother
 
 Size = int | Literal["auto", "native"]
 
@@ -30,16 +32,38 @@ class Picture:
 
     Attributes:
         frame: The source's frame.
-        small: The frame at the network's size; after the network, its result. uint8 RGB HWC.
+        small: The frame at the network's size: uint8 RGB HWC.
+        result: The network's result, of the same shape; before the network, ``small`` itself.
     """
 
     frame: Frame
     small: NDArray[np.uint8]
+    result: NDArray[np.uint8]
 
     @property
     def nbytes(self) -> int:
         """Bytes of pixel memory, by which queues are bounded."""
-        return self.frame.nbytes + (0 if self.small is self.frame.pixels else self.small.nbytes)
+        return self.frame.nbytes + self.small.nbytes + self.result.nbytes
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is made of the network's result.
+
+    Attributes:
+        smooth: Temporal smoothing of videos, 0 (none) to 1.
+        detail: How the change reaches the frame's own size where the network ran smaller: ``guided`` keeps the source's
+            detail (see ``temporal.detail``), ``resize`` scales the result.
+        texture: Share, 0 to 1, of the network's own texture that guided detail adds back.
+        strength: Share of the change, 0 (the source) to 1.
+        preserve_color: Change brightness alone.
+    """
+
+    smooth: float
+    detail: Literal["guided", "resize"] = "guided"
+    texture: float = 0.0
+    strength: float = 1.0
+    preserve_color: bool = False
 
 
 def network_size(width: int, height: int, size: Size, training_scale: int) -> tuple[int, int]:
@@ -62,12 +86,13 @@ def network_size(width: int, height: int, size: Size, training_scale: int) -> tu
 
 
 class Translator:
-    """Runs frames through a backend at the network's size. Its three steps may run in three threads.
+    """Runs one clip's frames through a backend at the network's size. Its steps may run in a thread each.
 
     Args:
         backend: The engine.
         size: See ``network_size``.
         training_scale: See ``network_size``.
+        look: What is made of the network's result.
         batch: Frames a call of the engine; None for what the engine likes best.
 
     Attributes:
@@ -75,10 +100,15 @@ class Translator:
         warnings: What the user should know.
     """
 
-    def __init__(self, backend: Backend, size: Size, training_scale: int, batch: int | None = None) -> None:
+    def __init__(
+        self, backend: Backend, size: Size, training_scale: int, look: Look, *, batch: int | None = None
+    ) -> None:
         self._backend = backend
         self._size = size
         self._training_scale = training_scale
+        self._look = look
+        self._smoother = Smoother(look.smooth)
+        self._guided = GuidedDetail(texture=look.texture, strength=look.strength, preserve_color=look.preserve_color)
         self.batch = batch or backend.info.batch
         self.warnings: list[str] = []
         self._milliseconds_per_megapixel: list[float] = []
@@ -90,7 +120,8 @@ class Translator:
     def shrink(self, frame: Frame) -> Picture:
         """Bring a frame to the network's size."""
         height, width = frame.pixels.shape[:2]
-        return Picture(frame, _resize(frame.pixels, *self.network_size(width, height)))
+        small = _resize(frame.pixels, *self.network_size(width, height))
+        return Picture(frame, small, small)
 
     def infer(self, pictures: list[Picture]) -> list[Picture]:
         """Translate pictures of one size, in as many calls as the device's memory asks for.
@@ -106,8 +137,9 @@ class Translator:
                 results += self._infer_at_once(part)
             except OutOfMemoryError as error:
                 if len(part) == 1:
+                    height, width = part[0].small.shape[:2]
                     raise OutOfMemoryError(
-                        f"one frame of {_size_text(part[0].small)} does not fit the memory of {self._backend.info.device}",
+                        f"one frame of {width}x{height} does not fit the memory of {self._backend.info.device}",
                         hint="Use a smaller --size",
                     ) from error
                 self.batch = len(part) // 2
@@ -115,7 +147,7 @@ class Translator:
         return results
 
     def _infer_at_once(self, pictures: list[Picture]) -> list[Picture]:
-        inputs = np.stack([picture.small for picture in pictures])
+        inputs = np.stack([picture.result for picture in pictures])
         begin = time.perf_counter()
         outputs = self._backend.infer(inputs)
         seconds = time.perf_counter() - begin
@@ -123,17 +155,26 @@ class Translator:
             self._milliseconds_per_megapixel.append(seconds * 1e9 / (inputs.size / 3))
         if self._backend.info.output_owner == "backend":
             outputs = outputs.copy()
-        return [replace(picture, small=output) for picture, output in zip(pictures, outputs, strict=True)]
+        return [replace(picture, result=output) for picture, output in zip(pictures, outputs, strict=True)]
 
     def milliseconds_per_megapixel(self) -> float | None:
         """The engine's median time, None before it has run often enough to be sure (the first calls warm it up)."""
         settled = self._milliseconds_per_megapixel[3:]
         return statistics.median(settled) if len(settled) >= 8 else None
 
-    def enlarge(self, picture: Picture) -> Frame:
-        """Bring a result back to its frame's size."""
-        height, width = picture.frame.pixels.shape[:2]
-        return replace(picture.frame, pixels=_resize(picture.small, width, height))
+    def smooth(self, picture: Picture) -> Picture:
+        """Steady a result by the ones before. Pictures come in order."""
+        seconds = float(picture.frame.pts_seconds)
+        return replace(picture, result=self._smoother.step(picture.small, picture.result, seconds))
+
+    def finish(self, picture: Picture) -> Picture:
+        """Bring a result to its frame's size: the returned picture's frame is the finished one."""
+        source, look = picture.frame.pixels, self._look
+        if look.detail == "guided" and picture.result.shape[0] < source.shape[0]:
+            pixels = self._guided(source, picture.small, picture.result)
+        else:
+            pixels = resized(source, picture.result, strength=look.strength, preserve_color=look.preserve_color)
+        return replace(picture, frame=replace(picture.frame, pixels=pixels))
 
 
 def _resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -142,7 +183,3 @@ def _resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.ui
     shrinks = width * height < pixels.shape[0] * pixels.shape[1]
     resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     return resized.astype(np.uint8, copy=False)
-
-
-def _size_text(pixels: NDArray[np.uint8]) -> str:
-    return f"{pixels.shape[1]}x{pixels.shape[0]}"

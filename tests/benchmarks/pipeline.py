@@ -32,7 +32,7 @@ from cgtool.media.writer import Source, VideoWriter
 from cgtool.tasks.convert import ConvertOptions, Finished, Model, Result, convert
 from cgtool.tasks.model import choose_model
 from cgtool.tasks.plan import Job
-from cgtool.tasks.translate import Picture, Translator
+from cgtool.tasks.translate import Look, Picture, Translator
 from tests.demo import bunny
 
 RECIPE_FRAMES = 40
@@ -76,10 +76,9 @@ def decode(clip: Path) -> int:
         return sum(1 for _ in reader.frames())
 
 
-def infer(translator: Translator, pictures: list[Picture]) -> int:
-    for at in range(0, len(pictures), translator.batch):
-        translator.infer(pictures[at : at + translator.batch])
-    return len(pictures)
+def infer(translator: Translator, pictures: list[Picture]) -> list[Picture]:
+    starts = range(0, len(pictures), translator.batch)
+    return [done for at in starts for done in translator.infer(pictures[at : at + translator.batch])]
 
 
 def encode(clip: Path, target: Path, frames: Iterable[Frame]) -> int:
@@ -108,13 +107,15 @@ def pipeline(clip: Path, target: Path, model: Model, opened: Opened) -> Result:
 
 def recipe(clip: Path, folder: Path, model: Model, size: tuple[int, int]) -> int:
     """PNG files, PyTorch, PNG files; the sound is copied and the rate is constant, as the usual script does."""
-    ffmpeg = [executable(), "-y", "-loglevel", "error", "-nostdin"]
+    ffmpeg: list[str | Path] = [executable(), "-y", "-loglevel", "error", "-nostdin"]
     subprocess.run([*ffmpeg, "-i", clip, "-frames:v", str(RECIPE_FRAMES), folder / "in_%05d.png"], check=True)
     network = model.source.load()
     inputs = sorted(folder.glob("in_*.png"))
     with torch.inference_mode():
         for path in inputs:
-            image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+            loaded = cv2.imread(str(path))
+            assert loaded is not None
+            image = cv2.cvtColor(loaded, cv2.COLOR_BGR2RGB)
             small = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
             tensor = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 127.5 - 1
             height, width = tensor.shape[2:]
@@ -125,22 +126,11 @@ def recipe(clip: Path, folder: Path, model: Model, size: tuple[int, int]) -> int
             large = cv2.resize(result, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
             cv2.imwrite(str(folder / path.name.replace("in_", "out_")), cv2.cvtColor(large, cv2.COLOR_RGB2BGR))
     encoder = choose_encoder("h264", *size)
-    arguments = ["-crf", "18", "-preset", "fast", "-pix_fmt", encoder.pixel_format]
-    video = [
-        "-framerate",
-        "25",
-        "-i",
-        folder / "out_%05d.png",
-        "-i",
-        clip,
-        "-map",
-        "0:v",
-        "-map",
-        "1:a?",
-        "-c:a",
-        "copy",
-    ]
-    subprocess.run([*ffmpeg, *video, "-c:v", "libx264", *arguments, "-shortest", folder / "recipe.mp4"], check=True)
+    arguments = (
+        f"-map 0:v -map 1:a? -c:a copy -c:v libx264 -crf 18 -preset fast -pix_fmt {encoder.pixel_format}".split()
+    )
+    pngs: list[str | Path] = ["-framerate", "25", "-i", folder / "out_%05d.png", "-i", clip]
+    subprocess.run([*ffmpeg, *pngs, *arguments, "-shortest", folder / "recipe.mp4"], check=True)
     return len(inputs)
 
 
@@ -156,18 +146,21 @@ def main() -> None:
     info = opened.backend.info
     with tempfile.TemporaryDirectory() as name, opened.backend:
         folder = Path(name)
-        translator = Translator(opened.backend, model.default_size, model.training_scale)
+        look = Look(model.smooth, texture=model.texture)
+        translator = Translator(opened.backend, model.size, model.training_scale, look)
         with VideoReader(clip) as reader:
             frames = list(reader.frames())
             width, height = reader.info.width, reader.info.height
         size = translator.network_size(width, height)
         pictures = [translator.shrink(frame) for frame in frames]
         infer(translator, pictures[: 2 * translator.batch])  # the first calls compile
+        translated = infer(translator, pictures)
         parts = {
             "decode": cost(lambda: decode(clip)),
-            "engine": cost(lambda: infer(translator, pictures)),
+            "scaling": cost(lambda: len([translator.shrink(frame) for frame in frames])),
+            "engine": cost(lambda: len(infer(translator, pictures))),
+            "smoothing, detail": cost(lambda: len([translator.finish(translator.smooth(p)) for p in translated])),
             "encode": cost(lambda: encode(clip, folder / "parts.mp4", frames)),
-            "scaling": cost(lambda: sum(translator.enlarge(translator.shrink(frame)) is not None for frame in frames)),
         }
         results: list[Result] = []
         whole = cost(lambda: _run_once(results, clip, folder / "pipeline.mp4", model, opened))
@@ -175,7 +168,7 @@ def main() -> None:
     busy = {stage: seconds / results[0].seconds for stage, seconds in results[0].busy_seconds.items()}
     figures = {
         "clip": f"{clip.name}, {width}x{height}, {len(frames)} frames",
-        "engine": f"{info.engine} {info.precision} on {info.device}, network at {size[0]}x{size[1]}, batch {info.batch}",
+        "engine": f"{info.engine} {info.precision} on {info.device}, {size[0]}x{size[1]}, batch {info.batch}",
         "cores": len(os.sched_getaffinity(0)),
         "parts": {part: asdict(figure) | {"fps": figure.fps} for part, figure in parts.items()},
         "pipeline": asdict(whole) | {"fps": whole.fps, "cores_busy": whole.cores_busy, "stage_busy": busy},

@@ -1,0 +1,148 @@
+"""OpenVINO, on CPUs: the fastest engine there. Never imports PyTorch once the graph is cached."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from types import ModuleType, TracebackType
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgtool.backends import machine
+from cgtool.backends.base import BackendInfo, GeneratorSource
+from cgtool.backends.cache import onnx_graph
+from cgtool.config import Precision, cache_dir
+from cgtool.errors import EngineError, OutOfMemoryError
+
+_HINTS = {"fp32": "f32", "bf16": "bf16"}
+_MOST_STREAMS = 8
+"""Each stream holds a frame's activations; more cores than this share streams instead."""
+
+
+class OpenVINOBackend:
+    """Runs the generator's ONNX graph in OpenVINO's CPU plugin.
+
+    Frames are spread over streams, one a core: as fast as all cores on one frame when the machine is otherwise idle,
+    and 20-40% faster while a decoder and an encoder work beside it, since no core waits for the others at each layer.
+
+    Args:
+        source: The generator.
+        precision: ``auto`` is bf16 where the CPU has it, else fp32.
+        latency: All cores work on one frame: for photographs, which come one at a time.
+
+    Attributes:
+        warnings: What the user should know although it works.
+
+    Raises:
+        EngineError: OpenVINO is not installed, can't have the precision or refuses the graph.
+        ModelError: The source can't be loaded.
+    """
+
+    def __init__(self, source: GeneratorSource, precision: Precision = "auto", *, latency: bool = False) -> None:
+        openvino = _import_openvino()
+        if precision == "auto":
+            precision = default_precision()
+        if precision not in _HINTS or (precision == "bf16" and default_precision() != "bf16"):
+            raise EngineError(f"openvino: this CPU has no {precision}", hint="Use --precision fp32")
+
+        cpus = machine.usable_cpus()
+        self._label = source.label
+        self._streams = 1 if latency else min(cpus, _MOST_STREAMS)
+        self._properties = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
+            "NUM_STREAMS": self._streams,
+            "INFERENCE_NUM_THREADS": cpus,
+        }
+        onnx, self.warnings = onnx_graph(source)
+        blobs = cache_dir() / "openvino"
+        with contextlib.suppress(OSError):  # without blobs each start compiles anew: 0.1 s
+            blobs.mkdir(parents=True, exist_ok=True)
+            self._properties["CACHE_DIR"] = str(blobs)
+        self._core = openvino.Core()
+        self._tensor = openvino.Tensor
+        try:
+            self._model = self._core.read_model(onnx)
+            self._requests = self._compile()
+        except RuntimeError as error:
+            raise EngineError(f"openvino: {self._label} can't be compiled: {_last_words(error)}") from error
+        # Several frames a stream, because a stream that is done waits for the batch's last frame.
+        batch = 1 if latency else 4 * self._streams
+        self.info = BackendInfo("openvino", f"cpu ({machine.cpu_name()})", precision, "caller", batch)
+
+    def _compile(self) -> list[Any]:
+        """One inference request a stream."""
+        compiled = self._core.compile_model(self._model, "CPU", self._properties)
+        return [compiled.create_infer_request() for _ in range(self._streams)]
+
+    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
+        if self._model is None:
+            raise EngineError("openvino: the backend is closed")
+        translated = np.empty_like(frames, order="C")
+        try:
+            self._requests = requests = self._requests or self._compile()
+            for index in range(len(frames)):
+                request = requests[index % len(requests)]
+                if index >= len(requests):
+                    request.wait()
+                request.set_output_tensor(self._tensor(translated[index : index + 1], shared_memory=True))
+                request.start_async({0: frames[index : index + 1]}, share_inputs=True)
+            for request in requests[: len(frames)]:
+                request.wait()
+        except (RuntimeError, MemoryError) as error:
+            # The other requests end when they are released. All are replaced: one that failed in the middle of a
+            # graph leaves shapes behind that make the next frames fail too.
+            self._requests = []
+            raise self._translated(error, frames.shape) from error
+        return translated
+
+    def _translated(self, error: RuntimeError | MemoryError, shape: tuple[int, ...]) -> EngineError:
+        words, size = _last_words(error), "x".join(map(str, shape))
+        if isinstance(error, MemoryError) or "Failed to allocate" in words or "bad alloc" in words.replace("_", " "):
+            return OutOfMemoryError(
+                f"openvino: out of memory ({self._label}, {size}): {words}",
+                hint="A smaller --batch or --size needs less",
+            )
+        return EngineError(f"openvino: {self._label} failed ({size}): {words}")
+
+    def close(self) -> None:
+        """Release the compiled network."""
+        self._requests = []
+        self._model = None
+
+    def __enter__(self) -> OpenVINOBackend:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def default_precision() -> Precision:
+    """``bf16`` where OpenVINO finds it in the CPU, else ``fp32``.
+
+    Raises:
+        EngineError: OpenVINO is not installed.
+    """
+    capabilities = _import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in capabilities else "fp32"
+
+
+def _import_openvino() -> ModuleType:
+    # Importing OpenVINO reports that to its maker over the network, unasked, if this package can be imported.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: not importable
+    try:
+        import openvino
+    except ImportError as error:
+        raise EngineError(f"openvino can't be imported: {error}", hint="Run: pip install openvino") from error
+    return cast(ModuleType, openvino)
+
+
+def _last_words(error: Exception) -> str:
+    """The last line of an error: OpenVINO puts the places in its own source first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

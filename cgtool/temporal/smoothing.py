@@ -1,0 +1,192 @@
+"""Frames translated one by one flicker; here each is pulled towards its predecessor, moved to where things are now.
+
+Two pictures travel through one recursion (warp along the source's optical flow, blend into the present frame by
+confidence): the smoothed change that the network makes, and the smoothed source. The change is what is shown, added to
+the present source, so the source's own detail never ages. The smoothed source is the witness: where it departs from the
+present source, warping has gone wrong (occlusion, wrong flow, drift, softening), be it now or frames ago, and the
+history is not trusted there. The change's history is clamped to its present neighbourhood besides, as temporal
+anti-aliasing does (Karis, "High Quality Temporal Supersampling", 2014).
+
+Instance normalisation lets brightness and colour of the whole picture follow its content; against this pumping, the
+mean over trusted pixels is held, and follows the network slowly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cgtool.temporal.flow import Flow, FlowEstimator, gray, reduced, warp
+
+FLOW_LINES = 144
+"""Optical flow is estimated with at most this many pixels on the short side."""
+
+LOCAL_SECONDS = 0.4
+"""Time constant of a pixel's history at smooth 1. A recursion by elapsed time is steady at any frame rate."""
+
+GLOBAL_SECONDS = 2.0
+"""Time constant, at smooth 1, with which brightness and colour of the whole picture follow the network."""
+
+NOISE_LEVELS = 5.0
+"""Departure of the smoothed source from the source, in levels, at which confidence has fallen to 1/e."""
+
+CLAMP_LEVELS = 2.0
+"""How far, in levels, the history may lie outside its present neighbourhood's range."""
+
+SNAP_PIXELS = 0.08
+"""Flow this close to whole pixels is taken as whole: a copy neither softens nor drifts, and still scenes stay still."""
+
+LEAST_TRUSTED = 0.15
+"""Share of pixels with a trusted history below which a scene cut is declared."""
+
+LARGEST_DEPARTURE = 20.0
+"""Root mean square departure, in levels, of source from warped source beyond which a scene cut is declared."""
+
+LIGHTING_LEVELS = 3.0
+"""A change of the source's own mean light, in levels, that is meant: there, pumping is damped a third as much."""
+
+PUMPING_LEVELS = 12.0
+"""Most that brightness or colour is corrected by, in levels."""
+
+Array = NDArray[np.float32]
+Image = NDArray[np.uint8]
+Scalar = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _History:
+    """What one step leaves to the next; pictures are (h, w, 3), float32 ones in levels."""
+
+    pts_seconds: float
+    source: Image
+    luma: Image
+    smooth_source: Array
+    smooth_change: Array
+    shown: Image
+
+
+class Smoother:
+    """Smooths the network's results of one clip, in order: causal, constant memory. Serves one thread."""
+
+    def __init__(self, smooth: float) -> None:
+        """Start a clip.
+
+        Args:
+            smooth: 0 (results pass untouched) to 1 (steadiest).
+        """
+        self.smooth = smooth
+        self._flow = FlowEstimator("fast")
+        self._history: _History | None = None
+
+    def step(self, source: Image, result: Image, pts_seconds: float) -> Image:
+        """Smooth the next result.
+
+        Args:
+            source: The frame as the network saw it, RGB, uint8, (h, w, 3), the same size throughout.
+            result: The network's result, the same shape.
+            pts_seconds: When the frame is shown. Blending follows elapsed time, not the count of frames.
+
+        Returns:
+            RGB, uint8, (h, w, 3). It is ``result`` itself with ``smooth`` 0, on the first frame and on the first one
+            after a scene cut; where the source repeats its last frame, what was shown is repeated too. The arrays given
+            and returned are kept until the next step: they must not be written to.
+        """
+        if self.smooth == 0:
+            return result
+        last = self._history
+        if last is None or last.source.shape != source.shape:
+            return self._start(source, result, pts_seconds)
+        if np.array_equal(source, last.source):
+            self._history = replace(last, pts_seconds=pts_seconds)
+            return last.shown
+
+        luma = reduced(gray(source), FLOW_LINES)
+        flow, seen = self._follow(luma, last.luma, source.shape[1], source.shape[0])
+        departure = warp(last.smooth_source, flow, cv2.INTER_CUBIC)
+        cv2.subtract(departure, source, dst=departure, dtype=cv2.CV_32F)
+        lighting = _mean(departure, seen)
+        confidence, error = _confidence(departure, lighting, seen)
+        trusted = (confidence > 0.5).view(np.uint8)
+        if cv2.countNonZero(trusted) < LEAST_TRUSTED * trusted.size or error > LARGEST_DEPARTURE:
+            return self._start(source, result, pts_seconds)
+
+        elapsed = max(0.0, pts_seconds - last.pts_seconds)
+        history = warp(last.smooth_change, flow, cv2.INTER_CUBIC)
+        change = _f32(cv2.subtract(result, source, dtype=cv2.CV_32F))
+
+        # Level the whole picture: shift change and history to one mean, close to that of the last smoothed result.
+        calm = math.exp(-float(np.max(lighting**2)) / LIGHTING_LEVELS**2)
+        cv2.subtract(departure, _scalar((1 - calm) * lighting), dst=departure)
+        pumping = _mean(departure, trusted) + _mean(history, trusted) - _mean(change, trusted)
+        follow = calm * math.exp(-elapsed / (GLOBAL_SECONDS * self.smooth))
+        correction = follow * np.clip(pumping, -PUMPING_LEVELS, PUMPING_LEVELS)
+        cv2.add(change, _scalar(correction), dst=change)
+        cv2.add(history, _scalar(correction - pumping), dst=history)
+
+        # Blend every pixel: change + weight * (clamped history - change), and the source likewise.
+        weight = confidence * np.float32(math.exp(-elapsed / (LOCAL_SECONDS * self.smooth)))
+        weights = cv2.merge([weight, weight, weight])
+        _clamp(history, change)
+        cv2.subtract(history, change, dst=history)
+        cv2.multiply(history, weights, dst=history)
+        smooth_change = _f32(cv2.add(history, change, dst=history))
+        cv2.multiply(departure, weights, dst=departure)
+        steady = cv2.add(smooth_change, _scalar(_mean(departure, trusted)), dst=change)
+        shown = np.asarray(cv2.add(source, steady, dtype=cv2.CV_8U), np.uint8)
+        smooth_source = _f32(cv2.add(departure, source, dst=departure, dtype=cv2.CV_32F))
+        self._history = _History(pts_seconds, source, luma, smooth_source, smooth_change, shown)
+        return shown
+
+    def _start(self, source: Image, result: Image, pts_seconds: float) -> Image:
+        """Begin a scene: no history."""
+        change = _f32(cv2.subtract(result, source, dtype=cv2.CV_32F))
+        luma = reduced(gray(source), FLOW_LINES)
+        self._history = _History(pts_seconds, source, luma, source.astype(np.float32), change, result)
+        return result
+
+    def _follow(self, luma: Image, last: Image, width: int, height: int) -> tuple[Flow, Image]:
+        """Flow back to the last frame at the picture's size, and a mask (0 or 1) of where it can be believed."""
+        flow, seen = self._flow.between(luma, last)
+        flow *= np.array((width / luma.shape[1], height / luma.shape[0]), np.float32)
+        whole = np.rint(flow)
+        np.copyto(flow, whole, where=np.abs(flow - whole) < SNAP_PIXELS)
+        mask = seen.view(np.uint8)
+        if luma.shape != (height, width):
+            flow = np.asarray(cv2.resize(flow, (width, height)), np.float32)
+            mask = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+        return flow, mask
+
+
+def _confidence(departure: cv2.typing.MatLike, lighting: Scalar, seen: Image) -> tuple[Array, float]:
+    """Trust in the history, 0 to 1, (h, w), and the root mean square departure in levels."""
+    local = cv2.subtract(departure, _scalar(lighting))
+    squared = cv2.transform(cv2.multiply(local, local), np.full((1, 3), 1 / 3, np.float32))
+    confidence = cv2.exp(squared * np.float32(-1 / NOISE_LEVELS**2))
+    return _f32(cv2.multiply(confidence, seen, dtype=cv2.CV_32F)), math.sqrt(cv2.mean(squared)[0])
+
+
+def _clamp(history: Array, present: cv2.typing.MatLike) -> None:
+    """Bring the history within the range of the present 3x3 neighbourhood, give or take ``CLAMP_LEVELS``; in place."""
+    window = np.ones((3, 3), np.uint8)
+    bound = cv2.erode(present, window)
+    cv2.max(history, bound - np.float32(CLAMP_LEVELS), dst=history)
+    cv2.dilate(present, window, dst=bound)
+    cv2.min(history, bound + np.float32(CLAMP_LEVELS), dst=history)
+
+
+def _mean(image: cv2.typing.MatLike, mask: cv2.typing.MatLike) -> Scalar:
+    """Mean of each channel over a mask; 0 where the mask is empty."""
+    return np.array(cv2.mean(image, mask)[:3])
+
+
+def _scalar(channels: Scalar) -> Scalar:
+    """One value a channel, as OpenCV's arithmetic takes it."""
+    return np.append(channels, 0.0)
+
+
+def _f32(field: cv2.typing.MatLike) -> Array:
+    return np.asarray(field, np.float32)

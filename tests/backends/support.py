@@ -1,0 +1,76 @@
+"""What the backend tests share: generators by name, and how far two pictures are apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+import cgtool
+from cgtool.backends.base import GeneratorSource
+from cgtool.models.architecture import build_generator
+from cgtool.models.folder import engine_key, read_model_folder
+from cgtool.models.weights import load_generator
+
+ENGINES = Path(cgtool.__file__).parents[1] / "engines"
+
+SMALL = {
+    "resnet": {"type": "resnet", "blocks": 1, "ngf": 4},
+    "resize": {"type": "resnet", "blocks": 1, "ngf": 4, "affine": True, "upsample": "resize"},
+    "unet": {"type": "unet", "downs": 8, "ngf": 4},
+}
+
+
+@dataclass
+class Sources:
+    """Generators by name, each made once; ``summer2winter`` is the one that ships."""
+
+    made: dict[str, GeneratorSource] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> GeneratorSource:
+        if name not in self.made:
+            self.made[name] = shipped() if name == "summer2winter" else small(name)
+        return self.made[name]
+
+
+def shipped() -> GeneratorSource:
+    folder = read_model_folder(ENGINES / "summer2winter")
+    net = load_generator(folder, "A_to_B")
+    return source_of(net, folder.stride, engine_key(folder, "A_to_B"))
+
+
+def small(name: str) -> GeneratorSource:
+    """A random generator whose output spans the range of levels, as a trained one's does."""
+    torch.manual_seed(0)
+    net = build_generator(SMALL[name]).eval()
+    last = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))][-1]
+    probe = torch.linspace(-1, 1, 256).expand(1, 3, 256, 256)
+    with torch.no_grad():
+        last.weight *= 0.5 / net(probe).std()
+    return source_of(net, net.stride, name)
+
+
+def source_of(net: nn.Module, stride: int, key: str) -> GeneratorSource:
+    return GeneratorSource(key=key, label=key, stride=stride, load=lambda: net)
+
+
+def expected(source: GeneratorSource, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What a backend should give, computed in FP32 with nothing of the backends: NumPy pads, crops and rounds."""
+    height, width = frames.shape[1:3]
+    bottom, right = (max(-(-side // source.stride) * source.stride, 8) - side for side in (height, width))
+    padded = np.pad(frames, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect")
+    images = torch.from_numpy(padded.astype(np.float32).transpose(0, 3, 1, 2) / 127.5 - 1)
+    with torch.inference_mode():
+        translated: Tensor = source.load()(images)
+    levels: NDArray[np.float32] = (translated.numpy().transpose(0, 2, 3, 1)[:, :height, :width] + 1) * 127.5
+    return np.rint(levels).clip(0, 255).astype(np.uint8, copy=False)
+
+
+def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Peak signal-to-noise ratio in dB, at least that of half a squared level in all."""
+    error = np.square(one.astype(np.float64) - other).mean()
+    return float(10 * np.log10(255**2 / max(error, 0.5 / one.size)))

@@ -1,0 +1,123 @@
+"""Which engine is chosen, and what is said of the others."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cgtool.backends import machine, timings
+from cgtool.backends.base import BackendInfo
+from cgtool.backends.openvino_backend import default_precision
+from cgtool.backends.selection import EngineRequest, Opened, open_backend
+from cgtool.config import Precision
+from cgtool.errors import EngineError, UsageError
+from tests.backends.support import Sources
+
+
+@pytest.fixture(autouse=True)
+def timings_of_its_own(own_cache: Path, shared_cache: Path) -> None:
+    """No test sees another's measurements; the graphs are shared."""
+    own_cache.mkdir()
+    (shared_cache / "graphs").mkdir(exist_ok=True)
+    (own_cache / "graphs").symlink_to(shared_cache / "graphs")
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ())
+
+
+def chosen(sources: Sources, request: EngineRequest | None = None) -> Opened:
+    opened = open_backend(sources["resnet"], request or EngineRequest())
+    opened.backend.close()
+    return opened
+
+
+def measured(sources: Sources, engine: str, precision: Precision, milliseconds: float) -> None:
+    timings.record(sources["resnet"].key, BackendInfo(engine, "cpu", precision, "caller", 1), milliseconds)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"engine": "onnx"}, "unknown --engine onnx.*auto, torch, openvino, identity"),
+        ({"device": "gpu"}, "unknown --device gpu"),
+        ({"device": "cuda:"}, "unknown --device"),
+        ({"precision": "int8"}, "unknown --precision int8"),
+        ({"engine": "openvino", "device": "cuda:1"}, "--engine openvino .* --device cuda:1"),
+        ({"engine": "openvino", "precision": "fp16"}, "--engine openvino .* --precision fp16"),
+        ({"engine": "torch", "device": "cpu", "precision": "fp16"}, "--device cpu .* --precision fp16"),
+        ({"device": "cpu", "precision": "fp16"}, "--device cpu .* --precision fp16"),
+    ],
+)
+def test_clashing_options_are_named(request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        EngineRequest(**request_)
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_openvino_comes_before_pytorch_on_a_cpu(sources: Sources) -> None:
+    opened = chosen(sources)
+    best = default_precision()
+    assert (opened.backend.info.engine, opened.backend.info.precision) == ("openvino", best)
+    assert opened.reasons[:2] == [
+        "torch cuda: no CUDA device is visible",
+        f"openvino cpu {best}: chosen, never measured here",
+    ]
+    assert opened.reasons[2].startswith("torch cpu ")
+    assert opened.warnings == []
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_measured_speeds_come_before_the_fixed_order(sources: Sources) -> None:
+    torch_precision: Precision = "bf16" if machine.cpu_has_bf16() else "fp32"
+    measured(sources, "openvino", default_precision(), 900.0)
+    assert chosen(sources).backend.info.engine == "openvino"  # PyTorch was never measured and keeps its place
+    measured(sources, "torch", torch_precision, 500.0)
+    opened = chosen(sources)
+    assert opened.backend.info.engine == "torch"
+    assert f"torch cpu {torch_precision}: chosen, 500 ms per megapixel measured here" in opened.reasons
+    assert any("openvino" in reason and "comes later, 900 ms" in reason for reason in opened.reasons)
+
+
+@pytest.mark.skipif(bool(machine.cuda_devices()), reason="there is a CUDA device")
+def test_a_gpu_that_pytorch_cannot_use_is_explained_and_passed_over(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ("Fake GPU",))
+    opened = chosen(sources)
+    assert opened.backend.info.engine == "openvino"
+    assert opened.reasons[0].startswith("torch cuda:0 fp16: torch: cuda:0 can't be used")
+    with pytest.raises(EngineError, match="cuda:0 can't be used"):
+        chosen(sources, EngineRequest(engine="torch", device="cuda"))
+    with pytest.raises(EngineError, match=r"torch cuda:3: only 1 CUDA device\(s\) are visible"):
+        chosen(sources, EngineRequest(device="cuda:3"))
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_what_cannot_be_had_is_refused_with_its_reason(sources: Sources) -> None:
+    with pytest.raises(EngineError, match=r"no CUDA device is visible.*--device auto"):
+        chosen(sources, EngineRequest(engine="torch", device="cuda"))
+    with pytest.raises(EngineError, match="no CUDA device is visible; torch cpu: CPUs have no fast fp16"):
+        chosen(sources, EngineRequest(engine="torch", precision="fp16"))
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_missing_package_yields_the_line_to_run(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(EngineError, match="Run: pip install openvino"):
+        chosen(sources, EngineRequest(engine="openvino"))
+    opened = chosen(sources, EngineRequest(precision="fp32"))
+    assert opened.backend.info.engine == "torch"
+    assert any("pip install openvino" in reason for reason in opened.reasons)
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_an_engine_asked_for_is_the_one_that_opens(sources: Sources) -> None:
+    assert chosen(sources, EngineRequest(engine="torch", precision="fp32")).backend.info.engine == "torch"
+    assert chosen(sources, EngineRequest(engine="identity", device="cuda")).backend.info.engine == "identity"
+    latency = chosen(sources, EngineRequest(engine="openvino", precision="fp32", latency=True)).backend.info
+    assert (latency.precision, latency.batch) == ("fp32", 1)

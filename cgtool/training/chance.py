@@ -22,7 +22,8 @@ class Use(IntEnum):
     AUGMENT_A = 3
     AUGMENT_B = 4
     STEP = 5
-    POOL = 6
+    POOL_A = 6
+    POOL_B = 7
 
 
 def seed_for(seed: int, use: Use, *numbers: int) -> int:

@@ -21,6 +21,7 @@ from cgtool.errors import MediaError
 from cgtool.training.chance import Use, numpy_generator
 from cgtool.training.config import TrainConfig
 from cgtool.training.images import Domain, load_rgb, scale_to
+from cgtool.training.layout import memory_format
 
 
 class DomainStream:
@@ -156,6 +157,6 @@ class Batches:
 
 
 def normalize(images: Tensor, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Bring uint8 images (batch, 3, height, width) to a device as floats in [-1, 1], channels last."""
-    moved = images.to(device, non_blocking=True, memory_format=torch.channels_last)
+    """Bring uint8 images (batch, 3, height, width) to a device as floats in [-1, 1], in its memory format."""
+    moved = images.to(device, non_blocking=True, memory_format=memory_format(device))
     return moved.to(dtype).div_(127.5).sub_(1)

@@ -17,6 +17,7 @@ from cgtool.models.resnet50 import ResNet50Discriminator, ResNet50Generator, loa
 from cgtool.training.chance import Use, seed_globally, torch_generator
 from cgtool.training.config import TrainConfig
 from cgtool.training.ema import MovingAverage
+from cgtool.training.layout import correct_instance_norms, memory_format
 from cgtool.training.parallel import World
 from cgtool.training.pool import ImagePool
 from cgtool.training.schedule import learning_rate_factor
@@ -63,7 +64,8 @@ class TrainState:
             initialize(net)
             if config.encoder_weights and isinstance(net, (ResNet50Generator, ResNet50Discriminator)):
                 load_encoder(net.encoder, Path(config.encoder_weights))
-            net.to(device=world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+            correct_instance_norms(net)
+            net.to(device=world.device, memory_format=memory_format(world.device))  # type: ignore[call-overload]  # torch's stub lacks it
             if config.compile:
                 net.compile()
         self.averages: dict[Direction, MovingAverage] = (
@@ -116,7 +118,7 @@ class TrainState:
             batches,
             world=self.world,
             precision=self.precision,
-            rng=torch_generator(seed, Use.POOL, self.step),
+            rngs=(torch_generator(seed, Use.POOL_A, self.step), torch_generator(seed, Use.POOL_B, self.step)),
         )
         for direction, average in self.averages.items():
             average.update(self.generators[direction])

@@ -147,7 +147,7 @@ def train_step(
     *,
     world: World,
     precision: Precision,
-    rng: torch.Generator,
+    rngs: tuple[torch.Generator, torch.Generator],
 ) -> Losses:
     """Update G and F, then D_X and D_Y, once.
 
@@ -161,7 +161,7 @@ def train_step(
         batches: Pairs of images of X and Y in [-1, 1]; gradients are averaged over the pairs.
         world: The processes; gradients are averaged over them, too.
         precision: ``fp32``, ``bf16`` or ``fp16``.
-        rng: Decides what the pools give; the same in every process.
+        rngs: Decide what each pool gives; the same in every process.
 
     Returns:
         The mean losses of this process, detached.
@@ -178,8 +178,8 @@ def train_step(
         _backward(losses, generators, len(batches), state.scaler)
         generators_averaged = world.average_gradients(generators) if last else None
 
-        past_x = world.own(state.pools[0].query(world.gather(fake_x.detach()), rng))
-        past_y = world.own(state.pools[1].query(world.gather(fake_y.detach()), rng))
+        past_x = world.own(state.pools[0].query(world.gather(fake_x.detach()), rngs[0]))
+        past_y = world.own(state.pools[1].query(world.gather(fake_y.detach()), rngs[1]))
         with autocast(world.device, precision):
             judged = discriminator_losses(nets, objective, (x, y), (past_x, past_y))
         _backward(judged, discriminators, len(batches), state.scaler)

@@ -26,6 +26,7 @@ from cgtool.models.folder import read_model_folder
 from cgtool.tasks.train import Prepared, TrainRequest
 from cgtool.tasks.train import train as train_task
 from cgtool.training.checkpoints import Checkpoints
+from cgtool.training.config import TrainConfig
 from cgtool.training.images import Domain
 from cgtool.training.loop import Progress
 from cgtool.training.metrics import StepMetrics, read_metrics
@@ -152,10 +153,11 @@ def test_two_processes_train_as_one_with_twice_the_batch(tmp_path: Path, data: P
     assert single is not None
     assert (two["images"], two["processes"]) == (single["images"], 2)
     assert torch.allclose(two["pools"][0]["images"], single["pools"][0]["images"], atol=1e-2)
+    # Weights only: a bias before an instance normalization has no gradient but rounding, which Adam makes large.
     for name, state in single["networks"].items():
-        for key, value in state.items():
-            # Adam moves a weight by the learning rate at most, whatever the gradient's size.
-            assert torch.allclose(two["networks"][name][key], value, atol=2e-4 * steps / 4), (name, key)
+        for key in (key for key in state if key.endswith("weight")):
+            difference = (two["networks"][name][key] - state[key]).abs().mean().item()
+            assert difference < 0.05 * TrainConfig.lr * steps, (name, key)
 
 
 @pytest.mark.slow

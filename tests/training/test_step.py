@@ -166,7 +166,7 @@ def test_a_trainings_own_networks_have_the_papers_gradients(batch: int, accumula
     )
     pixels = torch.randint(0, 256, (2, 4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     x, y = (normalize(some, WORLD.device) for some in pixels)
-    state.advance(list(zip(x.split(batch), y.split(batch), strict=True)), 10)
+    state.advance(list(zip(torch.split(x, batch), torch.split(y, batch), strict=True)), 10)
     generators, judges = paper_objectives(paper_losses(reference, "lsgan", "l1", x.double(), y.double()))
     for total, ours, theirs in (
         (generators, list(state.generators.values()), reference.generator_parameters()),

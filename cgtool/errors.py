@@ -6,9 +6,11 @@ CgtoolError                 exit code 1
 │   └── OutputExistsError   refused, because nothing is overwritten unasked
 ├── EncoderError            the encoder failed; carries its own last words
 ├── ModelError              a model folder or checkpoint that is missing, damaged or foreign
-├── EngineError             a backend that can't be opened or that failed
-│   └── OutOfMemoryError    the device ran out of memory; a smaller batch may fit
-└── Terminated              SIGTERM was received (exit code 143); Ctrl-C stays KeyboardInterrupt (130)
+└── EngineError             a backend that can't be opened or that failed
+    └── OutOfMemoryError    the device ran out of memory; a smaller batch may fit
+
+SIGTERM becomes Terminated (exit code 143), which like Ctrl-C's KeyboardInterrupt (130) is no Exception: one file's
+failure is survived, these are not.
 
 Errors of libraries are translated at the boundary where the library is called, with ``raise ... from``.
 """
@@ -70,7 +72,5 @@ class OutOfMemoryError(EngineError):
     """The device ran out of memory."""
 
 
-class Terminated(CgtoolError):
+class Terminated(BaseException):
     """SIGTERM was received."""
-
-    exit_code = 143

@@ -81,9 +81,15 @@ class OpenVINOBackend:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         if self._model is None:
             raise EngineError("openvino: the backend is closed")
-        translated = np.empty_like(frames, order="C")
         try:
-            self._requests = requests = self._requests or self._compile()
+            return self._run(frames)
+        except (RuntimeError, MemoryError) as error:
+            raise self._translated(error, frames.shape) from error
+
+    def _run(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        translated = np.empty_like(frames, order="C")
+        self._requests = requests = self._requests or self._compile()
+        try:
             for index in range(len(frames)):
                 request = requests[index % len(requests)]
                 if index >= len(requests):
@@ -92,11 +98,14 @@ class OpenVINOBackend:
                 request.start_async({0: frames[index : index + 1]}, share_inputs=True)
             for request in requests[: len(frames)]:
                 request.wait()
-        except (RuntimeError, MemoryError) as error:
-            # The other requests end when they are released. All are replaced: one that failed in the middle of a
-            # graph leaves shapes behind that make the next frames fail too.
+        except BaseException:
+            # All are replaced: a request that failed in the middle of a graph leaves shapes behind in it that make
+            # the next frames fail too. The others write into `translated` until they end.
             self._requests = []
-            raise self._translated(error, frames.shape) from error
+            for request in requests:
+                with contextlib.suppress(RuntimeError):
+                    request.wait()
+            raise
         return translated
 
     def _translated(self, error: RuntimeError | MemoryError, shape: tuple[int, ...]) -> EngineError:

@@ -79,8 +79,8 @@ class TorchBackend:
         return translated
 
     def _on_gpu(self, graph: FrameGraph, stream: torch.cuda.Stream, batch: Tensor) -> Tensor:
-        # torch.cuda.Stream's pinned memory comes from a pool that takes each block back once its copy is done, so the
-        # result is the caller's and yet nothing is pinned twice.
+        # PyTorch keeps a pool of pinned memory and reuses a block once its tensor is gone and its copies are done: the
+        # result is the caller's, and yet memory is pinned only for the first frames.
         flags = cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)  # fp32 means FP32
         with torch.cuda.stream(stream), flags:
             result = graph(batch.pin_memory().to(self._device, non_blocking=True))

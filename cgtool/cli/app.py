@@ -59,6 +59,8 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the program and exit."""
     signal.signal(signal.SIGTERM, _on_sigterm)
+    # A shell script's `cgtool ... &` starts with SIGINT ignored; `kill -INT` must stop it cleanly all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         result = cli.main(standalone_mode=False)
         code = result if isinstance(result, int) else 0
@@ -68,9 +70,11 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except CgtoolError as error:
-        if not isinstance(error, Terminated):
-            click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {error}", err=True)
         code = error.exit_code
+    except Terminated as error:
+        click.echo(str(error), err=True)
+        code = 143
     except BrokenPipeError:
         # Whoever read our output has gone, as in `cgtool ... | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

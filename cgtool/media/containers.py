@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Literal
 
 ANY = frozenset({"*"})
+_LATEST_SOUND_SECONDS = Fraction(1, 50)
+"""Sound that is late by less than this needs no silence before it where a container can't hold that it is late."""
 
 _TEXT_SUBTITLES = ("mov_text", "subrip", "ass", "ssa", "webvtt", "text")
 _PCM = frozenset(f"pcm_{kind}" for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be"))
@@ -26,8 +29,9 @@ class Container:
         other_video: Codecs of further video streams and cover pictures that are copied.
         attachments: Whether fonts and other attached files fit.
         chapters: Whether chapters fit.
-        clock: Ticks that frames are laid on: ``source`` (its own), ``frames`` (one a frame, at the average rate) or
-            ``centiseconds``.
+        languages: Language codes of ISO 639-2 that FFmpeg writes only in another spelling, and that spelling.
+        clock: Ticks that frames are laid on: ``source`` (its own), ``frames`` (a tick a frame, at the source's nominal
+            rate) or ``centiseconds``. All but the first begin at 0, picture and sound alike.
     """
 
     name: str
@@ -39,12 +43,19 @@ class Container:
     other_video: frozenset[str] = frozenset()
     attachments: bool = False
     chapters: bool = False
+    languages: Mapping[str, str] = field(default_factory=dict)
     clock: Literal["source", "frames", "centiseconds"] = "source"
 
 
-_ISO_AUDIO = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac"}) | _PCM
+_ISO_AUDIO = frozenset({"aac", "aac_adts", "mp3", "mp2", "ac3", "eac3", "alac"}) | _PCM
 _TO_MOV_TEXT = dict.fromkeys(_TEXT_SUBTITLES, "mov_text") | {"mov_text": "copy"}
-_OPUS = ("libopus", "-b:{n}", "160k", "-af:{n}", "aformat=channel_layouts=7.1|5.1|stereo|mono")
+# QuickTime counts languages by a table of its own; FFmpeg knows each by one of its two or three codes only.
+_MOV_LANGUAGES = {
+    **{"fre": "fra", "deu": "ger", "nld": "dut", "swe": "sve", "ell": "gre", "isl": "ice", "zho": "chi", "sqi": "alb"},
+    **{"rum": "ron", "cze": "ces", "slo": "slk", "mkd": "mac", "hye": "arm", "kat": "geo", "bod": "tib", "mya": "bur"},
+    **{"msa": "may", "cym": "wel", "eus": "baq"},
+}
+_OPUS = ("libopus", "-b:{n}", "160k", "-filter:{n}", "aformat=channel_layouts=7.1|5.1|stereo|mono")
 
 _MP4 = Container(
     name="MP4",
@@ -65,6 +76,7 @@ _MOV = Container(
     subtitles=_TO_MOV_TEXT,
     other_video=frozenset({"h264", "hevc", "prores", "mpeg4", "mjpeg", "png"}),
     chapters=True,
+    languages=_MOV_LANGUAGES,
 )
 _MKV = Container(
     name="Matroska",
@@ -97,7 +109,10 @@ _AVI = Container(
     muxer="avi",
     codecs=("h264", "ffv1"),
     audio=frozenset({"aac", "mp3", "mp2", "ac3", "wmav2", "pcm_s16le", "pcm_u8"}),
-    audio_encoder=("libmp3lame", "-b:{n}", "192k", "-af:{n}", "aformat=channel_layouts=stereo|mono"),
+    audio_encoder=(
+        *("libmp3lame", "-b:{n}", "192k"),
+        *("-filter:{n}", "aformat=channel_layouts=stereo|mono,aresample=async=1:first_pts=0"),
+    ),
     clock="frames",
 )
 _GIF = Container(name="GIF", muxer="gif", codecs=("gif",), clock="centiseconds")
@@ -127,9 +142,11 @@ class SourceStream:
     Attributes:
         index: Its number in the file.
         kind: ``video``, ``audio``, ``subtitle``, ``attachment`` or ``data``.
-        codec: FFmpeg's name of the codec, or ``unknown``.
+        codec: FFmpeg's name of the codec, or ``unknown``; ``aac_adts`` for AAC as transport streams have it.
         is_default: Whether players choose it by themselves.
         is_picture: A cover picture, not a moving one.
+        language: Its code (ISO 639-2), None if the file doesn't say.
+        begin_seconds: When it begins on the file's clock, None if unknown.
     """
 
     index: int
@@ -137,6 +154,8 @@ class SourceStream:
     codec: str
     is_default: bool = False
     is_picture: bool = False
+    language: str | None = None
+    begin_seconds: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -166,14 +185,19 @@ def carry(
     Returns:
         The streams to carry, in the source's order, and a warning for each change or loss.
     """
+    streams = list(streams)
+    begin = next((stream.begin_seconds for stream in streams if stream.index == converted_index), None)
     carried: list[CarriedStream] = []
     changed: dict[tuple[str, str, str], list[int]] = {}
     for stream in streams:
         if stream.index == converted_index or (stream.kind == "audio" and not audio):
             continue
-        arguments, warning = _carry_one(stream, container)
+        if stream.kind == "audio":
+            arguments, warning = _carry_audio(stream, container, begin)
+        else:
+            arguments, warning = _carry_one(stream, container)
         if arguments:
-            carried.append(CarriedStream(stream.index, arguments))
+            carried.append(CarriedStream(stream.index, arguments + language_arguments(stream.language, container)))
         if warning:
             changed.setdefault((stream.kind, stream.codec, warning), []).append(stream.index)
     return carried, [_warning(*what, indices) for what, indices in changed.items()]
@@ -184,15 +208,30 @@ def _warning(kind: str, codec: str, what: str, indices: list[int]) -> str:
     return f"{'stream' if len(indices) == 1 else 'streams'} {numbers} ({kind}, {codec}): {what}"
 
 
+def _carry_audio(
+    stream: SourceStream, container: Container, picture_begin: Fraction | None
+) -> tuple[tuple[str, ...], str | None]:
+    how = f"re-encoded by {container.audio_encoder[0]}" if container.audio_encoder else "left out"
+    if container.audio is not ANY and stream.codec not in container.audio:
+        return container.audio_encoder, f"{how}, {container.name} can't hold it"
+    if container.clock != "source" and stream.begin_seconds is not None and picture_begin is not None:
+        late = stream.begin_seconds - picture_begin
+        if late > _LATEST_SOUND_SECONDS:
+            return (
+                container.audio_encoder,
+                f"{how}, {container.name} can't hold that it begins {float(late):.2f} s late",
+            )
+    return ("copy",), None
+
+
+def language_arguments(language: str | None, container: Container) -> tuple[str, ...]:
+    """FFmpeg arguments that keep a stream's language where the container spells it otherwise."""
+    spelling = container.languages.get(language or "")
+    return () if spelling is None else ("-metadata:s:{n}", f"language={spelling}")
+
+
 def _carry_one(stream: SourceStream, container: Container) -> tuple[tuple[str, ...], str | None]:
-    unfit = f"{container.name} can't hold it"
-    lost = f"left out, {unfit}"
-    if stream.kind == "audio":
-        if container.audio is ANY or stream.codec in container.audio:
-            return ("copy",), None
-        if container.audio_encoder:
-            return container.audio_encoder, f"re-encoded by {container.audio_encoder[0]}, {unfit}"
-        return (), lost
+    lost = f"left out, {container.name} can't hold it"
     if stream.kind == "subtitle":
         encoder = container.subtitles.get(stream.codec)
         if encoder is None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import av
 
 from cgtool.errors import UsageError
 from cgtool.media import ffmpeg
@@ -113,12 +112,14 @@ def choose_encoder(
         hardware: Take a hardware encoder if one really opens on this machine.
 
     Raises:
-        UsageError: The codec has no such option, or there is no such pixel format.
+        UsageError: The codec has no such option, or takes no such pixel format.
     """
     encoder = ENCODERS[codec]
     warnings = []
+    if pixel_format is not None and codec == "gif":
+        raise UsageError("--pixel-format does not apply to gif: its colours are a palette")
     if pixel_format is not None:
-        _check_pixel_format(pixel_format)
+        _check_pixel_format(pixel_format, encoder.name)
     else:
         pixel_format = encoder.pixel_format
         if encoder.odd_pixel_format and (width % 2 or height % 2):
@@ -149,11 +150,12 @@ def choose_encoder(
     return EncoderChoice(encoder.name, pixel_format, arguments, tuple(warnings))
 
 
-def _check_pixel_format(name: str) -> None:
-    try:
-        av.VideoFormat(name)
-    except ValueError as error:
-        raise UsageError(f"--pixel-format {name} is unknown", hint="Use FFmpeg's names, such as yuv420p10le") from error
+@functools.cache
+def _check_pixel_format(name: str, encoder: str) -> None:
+    """FFmpeg would quietly take another format than an encoder doesn't know."""
+    known = re.search("Supported pixel formats: (.*)", ffmpeg.output_of(["-h", f"encoder={encoder}"]) or "")
+    if known is not None and name not in known[1].split():
+        raise UsageError(f"--pixel-format {name} is none that {encoder} takes", hint=f"It takes {known[1].strip()}")
 
 
 @functools.cache
@@ -161,6 +163,6 @@ def find_hardware_encoder(codec: str) -> str | None:
     """The first hardware encoder of a codec that really encodes a frame here: being listed says nothing."""
     for name in ENCODERS[codec].hardware:
         test = ["-f", "lavfi", "-i", "color=black:size=256x256:rate=25", "-frames:v", "1", "-c:v", name]
-        if ffmpeg.runs([*test, "-f", "null", "-"]):
+        if ffmpeg.output_of([*test, "-f", "null", "-"]) is not None:
             return name
     return None

@@ -90,13 +90,13 @@ class FFmpegProcess:
         return "; ".join(self._words) or "it said nothing"
 
 
-def runs(arguments: Sequence[str], timeout_seconds: float = 20) -> bool:
-    """Whether ffmpeg with these arguments ends well."""
+def output_of(arguments: Sequence[str], timeout_seconds: float = 20) -> str | None:
+    """What ffmpeg with these arguments says on its standard output; None unless it ends well."""
     command = [executable(), "-hide_banner", "-nostdin", "-loglevel", "quiet", *arguments]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+        return None
+    return done.stdout.decode("utf-8", errors="replace") if done.returncode == 0 else None

@@ -24,11 +24,15 @@ from av.video.stream import VideoStream
 from cgtool.errors import EncoderError, MediaError, OutputExistsError
 from cgtool.frame import Frame
 from cgtool.media.colour import Colour, is_rgb_format
-from cgtool.media.containers import CarriedStream, Container
+from cgtool.media.containers import CarriedStream, Container, language_arguments
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
 from cgtool.media.reader import VideoInfo, build_graph
 
+_HIGHEST_RATE = 240
+"""A nominal rate above this is a clock, not a rate."""
+_UNNOTICED_SECONDS = Fraction(1, 200)
+"""Half a tick of GIF: what rounding does."""
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
 
 
@@ -87,8 +91,10 @@ class VideoWriter:
         self._clock = _Clock(container, info)
         self._graph: Graph | None = None
         self.warnings: list[str] = list(encoder.warnings)
+        if info.chapters and not container.chapters:
+            self.warnings.append(f"chapters are left out, {container.name} can't hold them")
         self._temporary = reserve(path, overwrite=overwrite)
-        arguments = _arguments(container, encoder, info, self._colour, self._clock.time_base, source)
+        arguments = _arguments(container, encoder, info, self._colour, self._clock, source)
         try:
             self._ffmpeg = FFmpegProcess(
                 [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._temporary}"]
@@ -148,7 +154,11 @@ class VideoWriter:
     def _failure(self) -> EncoderError:
         self._ffmpeg.close_stdin()
         code = self._ffmpeg.wait()
-        return EncoderError(f"ffmpeg ended with exit code {code}: {self._ffmpeg.last_words}", path=self._path)
+        if code == 0:
+            hint = "Is there something in --ffmpeg-args that ends it?"
+            return EncoderError("ffmpeg ended before it had all frames", path=self._path, hint=hint)
+        how = f"ended with exit code {code}" if code > 0 else f"was killed by signal {-code}"
+        return EncoderError(f"ffmpeg {how}: {self._ffmpeg.last_words}", path=self._path)
 
     def finish(self) -> None:
         """Wait for the encoder and give the output its name.
@@ -187,32 +197,45 @@ class VideoWriter:
 
 
 class _Clock:
-    """Lays frames on the ticks that the container has: its source's own, or a coarser grid."""
+    """Lays frames on the ticks that the container has: its source's own, or a coarser grid that begins at 0.
+
+    Attributes:
+        time_base: Seconds a tick.
+        moved_seconds: How much earlier than at the source everything is shown.
+    """
 
     def __init__(self, container: Container, info: VideoInfo) -> None:
         self._container = container
-        rate = info.average_rate or Fraction(25)
+        rate = info.nominal_rate or Fraction(25)
+        if rate > _HIGHEST_RATE:
+            rate = info.average_rate or Fraction(25)
         grids = {"source": info.time_base, "frames": 1 / rate, "centiseconds": Fraction(1, 100)}
         self.time_base = grids[container.clock]
+        self.moved_seconds = Fraction(0) if container.clock == "source" else info.begin_seconds
         self._last: int | None = None
         self._worst_seconds = Fraction(0)
 
     def tick(self, frame: Frame) -> int:
         if self._container.clock == "source":
             return frame.pts
-        tick = round(frame.pts_seconds / self.time_base)
+        seconds = frame.pts_seconds - self.moved_seconds
+        tick = round(seconds / self.time_base)
         if self._last is not None:
-            tick = self._last + 1 if self._container.clock == "frames" else max(tick, self._last + 1)
+            tick = max(tick, self._last + 1)
         self._last = tick
-        self._worst_seconds = max(self._worst_seconds, abs(tick * self.time_base - frame.pts_seconds))
+        self._worst_seconds = max(self._worst_seconds, abs(tick * self.time_base - seconds))
         return tick
 
     def warnings(self) -> list[str]:
-        # Half a tick is rounding; more is what the container could not hold.
-        if self._worst_seconds <= self.time_base / 2:
-            return []
-        milliseconds = float(self._worst_seconds * 1000)
-        return [f"{self._container.name} can't hold the frames' timestamps; they are up to {milliseconds:.0f} ms off"]
+        name = self._container.name
+        warnings = []
+        if self.moved_seconds > _UNNOTICED_SECONDS:
+            milliseconds = float(self.moved_seconds * 1000)
+            warnings.append(f"{name} begins at 0: picture and sound are moved there by {milliseconds:.0f} ms")
+        if self._worst_seconds > _UNNOTICED_SECONDS:
+            milliseconds = float(self._worst_seconds * 1000)
+            warnings.append(f"{name} can't hold the frames' timestamps; they are up to {milliseconds:.0f} ms off")
+        return warnings
 
 
 def _arguments(
@@ -220,29 +243,34 @@ def _arguments(
     encoder: EncoderChoice,
     info: VideoInfo,
     colour: Colour,
-    time_base: Fraction,
+    clock: _Clock,
     source: Source,
 ) -> list[str]:
     """ffmpeg's arguments up to, but without, the output."""
     arguments = ["-y", "-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0"]
-    arguments += _source_input(info, source)
+    arguments += _source_input(info.origin_seconds + clock.moved_seconds, source)
     indices = sorted([info.stream_index, *(stream.index for stream in source.carried)])
     carried = {stream.index: stream.arguments for stream in source.carried}
     for number, index in enumerate(indices):
         if index == info.stream_index:
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
-            arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(time_base)]
+            arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
             arguments += [f"-filter:{number}", _filter(container, encoder, info, colour)]
             arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:
                 arguments += [f"-metadata:s:{number}", f"{tag}="]
+            arguments += [part.format(n=number) for part in language_arguments(info.language, container)]
         else:
             arguments += ["-map", f"1:{index}", f"-c:{number}", *(part.format(n=number) for part in carried[index])]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{index}"]
     arguments += ["-map_metadata", "1", "-map_chapters", "1" if container.chapters else "-1"]
     for brand in ("major_brand", "minor_version", "compatible_brands"):  # of the source's container, not of this one
         arguments += ["-metadata", f"{brand}="]
-    arguments += ["-max_muxing_queue_size", "4096", *_span(container, info, source)]
+    arguments += [
+        "-max_muxing_queue_size",
+        "4096",
+        *_span(container, info.origin_seconds + clock.moved_seconds, source),
+    ]
     if container.muxer in ("mp4", "mov"):
         # Apple's own tag table loses vendors' tags; the other one keeps all, but fewer players show a title from it.
         arguments += ["-movflags", "+faststart+use_metadata_tags" if info.has_vendor_tags else "+faststart"]
@@ -253,28 +281,31 @@ def _arguments(
     return arguments
 
 
-def _source_input(info: VideoInfo, source: Source) -> list[str]:
+def _source_input(origin_seconds: Fraction, source: Source) -> list[str]:
     arguments = []
-    if info.origin_seconds:
-        arguments += ["-itsoffset", _seconds(-info.origin_seconds)]
+    if origin_seconds:
+        arguments += ["-itsoffset", _seconds(-origin_seconds)]
     if source.start_seconds is not None:
-        arguments += ["-ss", _seconds(source.start_seconds)]
+        # To a key frame before it: -ss of the output cuts there exactly, and does it on the output's clock.
+        arguments += ["-noaccurate_seek", "-ss", _seconds(source.start_seconds)]
     return [*arguments, "-i", f"file:{source.path}"]
 
 
-def _span(container: Container, info: VideoInfo, source: Source) -> list[str]:
+def _span(container: Container, origin_seconds: Fraction, source: Source) -> list[str]:
     """Output options that cut copied streams to the span. Seeking the input alone would begin at a key frame."""
     # AVI has no time before 0: the codec's priming is cut there as well, or it would push everything else back.
     arguments = ["-ss", "0"] if source.start_seconds is not None or container.clock == "frames" else []
     if source.end_seconds is not None:
-        arguments += ["-t", _seconds(source.end_seconds - info.origin_seconds)]
+        arguments += ["-t", _seconds(source.end_seconds - origin_seconds)]
     return arguments
 
 
 def _filter(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour) -> str:
     filters = [colour.tag_filter(encoder.pixel_format)]
     if info.sample_aspect_ratio is not None:
-        filters.append(f"setsar={info.sample_aspect_ratio.numerator}/{info.sample_aspect_ratio.denominator}")
+        ratio = info.sample_aspect_ratio
+        # FFmpeg would round to what 100 can divide.
+        filters.append(f"setsar={ratio.numerator}/{ratio.denominator}:max={max(ratio.numerator, ratio.denominator)}")
     if container.muxer == "gif":
         filters.append(_GIF_FILTER)
     return ",".join(filters)

@@ -57,7 +57,7 @@ class Defaults:
 
     size: int
     smooth: float = 0.8
-    texture: float = 0.2
+    texture: float = 0.0
 
 
 @dataclass(frozen=True)

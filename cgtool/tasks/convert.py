@@ -299,7 +299,7 @@ def _convert_image(job: Job, translator: Translator, unfinished: Result, options
     read = time.perf_counter()
     picture = translator.shrink(Frame(image.pixels, 0, 0, Fraction(1)))
     [translated] = translator.infer([picture])
-    pixels = translator.finish(translated).frame.pixels
+    pixels = translator.finish(translator.smooth(translated)).frame.pixels
     inferred = time.perf_counter()
     result = StillImage(pixels, image.alpha, image.exif, image.dpi)
     lost = write_image(sys.stdout.buffer if job.target is None else _make_folder(job.target), result)
@@ -343,6 +343,8 @@ def _convert_video(
             overwrite=options.overwrite,
             extra_arguments=video.ffmpeg_arguments,
         ) as writer:
+            if options.batch is None:
+                translator.limit_batch(info.width, info.height)
             pipeline: Pipeline[Picture] = Pipeline(
                 (translator.shrink(frame) for frame in reader.frames()),
                 [

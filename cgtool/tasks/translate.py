@@ -17,12 +17,16 @@ from cgtool.config import MAX_AUTO_SIZE
 from cgtool.errors import OutOfMemoryError
 from cgtool.frame import Frame
 from cgtool.temporal.detail import GuidedDetail, resized
+from cgtool.temporal.exposure import keep_exposure
 from cgtool.temporal.smoothing import Smoother
 
 Size = int | Literal["auto", "native"]
 
 _MAX_ASPECT = 8
 """A frame longer than this many times its short side runs smaller, so that a banner does not fill the memory."""
+_CALL_PIXELS = 1_200_000
+"""Frames are batched up to about this many pixels a call of the engine, which can't be interrupted: a stop must not
+wait for seconds. Two frames always go together, which keeps two streams busy."""
 _LONGEST_HISTORY = 512
 
 
@@ -53,7 +57,8 @@ class Look:
     Attributes:
         smooth: Temporal smoothing of videos, 0 (none) to 1.
         detail: How the change reaches the frame's own size where the network ran smaller: ``guided`` keeps the source's
-            detail (see ``temporal.detail``), ``resize`` scales the result.
+            detail and fades (see ``temporal.detail`` and ``temporal.exposure``), ``resize`` scales the result and adds
+            nothing.
         texture: Share, 0 to 1, of the network's own texture that guided detail adds back.
         strength: Share of the change, 0 (the source) to 1.
         preserve_color: Change brightness alone.
@@ -117,6 +122,11 @@ class Translator:
         """Width and height at which the network sees frames of this size."""
         return network_size(width, height, self._size, self._training_scale)
 
+    def limit_batch(self, width: int, height: int) -> None:
+        """Lower the engine's favourite batch for frames that are large at the network's size."""
+        w, h = self.network_size(width, height)
+        self.batch = min(self.batch, max(2, _CALL_PIXELS // (w * h)))
+
     def shrink(self, frame: Frame) -> Picture:
         """Bring a frame to the network's size."""
         height, width = frame.pixels.shape[:2]
@@ -164,8 +174,11 @@ class Translator:
 
     def smooth(self, picture: Picture) -> Picture:
         """Steady a result by the ones before. Pictures come in order."""
+        result = picture.result
+        if self._look.detail == "guided":
+            result = keep_exposure(picture.small, result)
         seconds = float(picture.frame.pts_seconds)
-        return replace(picture, result=self._smoother.step(picture.small, picture.result, seconds))
+        return replace(picture, result=self._smoother.step(picture.small, result, seconds))
 
     def finish(self, picture: Picture) -> Picture:
         """Bring a result to its frame's size: the returned picture's frame is the finished one."""

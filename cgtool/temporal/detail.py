@@ -8,8 +8,8 @@ an offset on the source, fitted at the network's size and applied at the frame's
   paper's filter would blur it (gain 0).
 - Each channel is guided by itself. Guidance by all three (a 3x3 matrix a window) explained 3 to 4% more of the change
   on real clips, for four times the arithmetic at the frame's size.
-- Local contrast is never lowered below ``LEAST_CONTRAST`` of the source's: what a small network loses there is
-  sharpness, not season. The windows' means follow the network all the same.
+- Contrast of luma within a window never falls below ``LEAST_CONTRAST`` of the source's: what a small network loses
+  there is sharpness, not season. What is missing is lifted from the source's luma, so that no colour comes along.
 - Windows are averaged by how well they fit, so that the rings which networks draw around strong edges leave no halo.
 """
 
@@ -24,20 +24,25 @@ from cgtool.temporal.flow import gray
 WINDOW = 5
 """Side of the windows that are fitted, in pixels of half the network's size."""
 
-AVERAGED = 9
+AVERAGED = 7
 """Side of the neighbourhood whose windows are averaged, in the same pixels."""
 
 FLAT = 0.001 * 255**2
 """Variance of the source, in levels squared, below which a window counts as flat: the paper's epsilon."""
 
-MISFIT = 30.0
+MISFIT = 10.0
 """Mean squared error, in levels squared, at which a window's say is halved."""
 
 LEAST_CONTRAST = 0.92
-"""Luma gain that a window keeps at least."""
+"""Gain of luma that a window keeps at least."""
+
+BAND = 32
+"""Rows worked on at a time at the frame's size, so that they stay in the processor's cache."""
 
 _LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
 """BT.601 weights, as OpenCV's gray conversion has them."""
+
+_EACH_THIRD = np.full((1, 3), 1 / 3, np.float32)
 
 Array = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -59,7 +64,7 @@ class GuidedDetail:
         self.texture = texture
         self.strength = strength
         self.preserve_color = preserve_color
-        self._gain = self._offset = np.empty(0, np.float32)
+        self._gain = self._lift = self._offset = np.empty(0, np.float32)
 
     def __call__(self, source: Image, source_small: Image, result_small: Image) -> Image:
         """Translate one frame at its own size.
@@ -72,54 +77,65 @@ class GuidedDetail:
         Returns:
             RGB, uint8, (height, width, 3), rounded.
         """
-        if self.preserve_color:
-            luma = gray(source)
-            result = self._translate(luma, gray(source_small), gray(result_small), cv2.CV_32F)
-            return _add_luma(source, cv2.subtract(result, luma, dtype=cv2.CV_32F))
-        return np.asarray(self._translate(source, source_small, result_small, cv2.CV_8U), np.uint8)
+        if not self.preserve_color:
+            return np.asarray(self._translate(source, source_small, result_small, np.uint8), np.uint8)
+        luma = gray(source)
+        result = self._translate(luma, gray(source_small), gray(result_small), np.float32)
+        return _add_luma(source, cv2.subtract(result, luma, dtype=cv2.CV_32F))
 
-    def _translate(self, source: Image, source_small: Image, result_small: Image, dtype: int) -> cv2.typing.MatLike:
-        """The result at the frame's size, gray or RGB, in OpenCV's ``dtype``."""
+    def _translate(
+        self, source: Image, source_small: Image, result_small: Image, dtype: type[np.generic]
+    ) -> cv2.typing.MatLike:
+        """The result at the frame's size, gray or RGB."""
         change = _f32(cv2.subtract(result_small, source_small, dtype=cv2.CV_32F))
-        gain, offset = fit(source_small, change)
+        gain, lift, offset = fit(source_small, change)
+        height, width = source_small.shape[:2]
         if self.texture > 0:
-            offset = _with_texture(source_small, change, gain, offset, self.texture)
-        strength = np.float32(self.strength)
-        gain, offset = strength * gain + np.float32(1), strength * offset
+            gain, lift, offset = (_f32(cv2.resize(field, (width, height))) for field in (gain, lift, offset))
+            explained = _affine(source_small, gain.copy(), lift.copy(), offset.copy(), np.float32)
+            offset = _f32(cv2.scaleAdd(cv2.subtract(change, explained), self.texture, offset))
 
+        strength = np.float32(self.strength)
+        height, width = source.shape[:2]
         if self._gain.shape != source.shape:
             self._gain, self._offset = np.empty(source.shape, np.float32), np.empty(source.shape, np.float32)
-        size = source.shape[1], source.shape[0]
-        cv2.resize(gain, size, dst=self._gain)
-        cv2.resize(offset, size, dst=self._offset)
-        cv2.multiply(self._gain, source, dst=self._gain, dtype=cv2.CV_32F)
-        return cv2.add(self._gain, self._offset, dtype=dtype)
+            self._lift = np.empty((height, width), np.float32)
+        cv2.resize(strength * gain + np.float32(1), (width, height), dst=self._gain)
+        cv2.resize(strength * lift, (width, height), dst=self._lift)
+        cv2.resize(strength * offset, (width, height), dst=self._offset)
+        return _affine(source, self._gain, self._lift, self._offset, dtype)
 
 
-def fit(source: Image, change: Array) -> tuple[Array, Array]:
+def fit(source: Image, change: Array) -> tuple[Array, Array, Array]:
     """Local affine model of a change, averaged over the windows around a pixel (He and Sun 2015, algorithm 2).
 
-    Moments are taken over every pixel, and windows laid at half the size: neither gain nor offset has more detail.
+    It is fitted at half the size, as the fast guided filter does.
 
     Args:
         source: uint8, (h, w) or (h, w, 3); channels are fitted one by one.
         change: Result minus source, float32, the same shape.
 
     Returns:
-        Gain and offset, float32, half the size, rounded up: ``change`` is about ``gain * source + offset``.
+        Gain, lift and offset: ``change`` is about ``gain * source + lift * luma + offset``. float32, half the size,
+        rounded up; lift has one channel, the others as many as the source.
     """
-    guide = source.astype(np.float32)
-    guide_mean, change_mean = _moment(guide), _moment(change)
-    variance = _moment(cv2.multiply(guide, guide)) - guide_mean * guide_mean
-    covariance = _moment(cv2.multiply(guide, change)) - guide_mean * change_mean
-    spread = _moment(cv2.multiply(change, change)) - change_mean * change_mean
+    guide, change = _halved(source.astype(np.float32)), _halved(change)
+    guide_mean, change_mean = _box(guide, WINDOW), _box(change, WINDOW)
+    variance = _box(cv2.multiply(guide, guide), WINDOW) - guide_mean * guide_mean
+    covariance = _box(cv2.multiply(guide, change), WINDOW) - guide_mean * change_mean
+    spread = _box(cv2.multiply(change, change), WINDOW) - change_mean * change_mean
 
-    gain = _keep_contrast(covariance / (variance + np.float32(FLAT)))
-    offset = change_mean - gain * guide_mean
-    misfit = _across_channels(np.maximum(spread - gain * (2 * covariance - gain * variance), 0))
-    say = np.float32(1) / (misfit + np.float32(MISFIT))
+    gain = covariance / (variance + np.float32(FLAT))
+    lift = np.maximum(np.float32(LEAST_CONTRAST - 1) - _luma(gain), 0)
+    offset = change_mean - gain * guide_mean - _like(guide, lift * _luma(guide_mean))
+    squared_error = spread - gain * (2 * covariance - gain * variance)
+    misfit = squared_error if squared_error.ndim == 2 else _f32(cv2.transform(squared_error, _EACH_THIRD))
+    say = np.float32(1) / (np.maximum(misfit, 0) + np.float32(MISFIT))
     total = _box(say, AVERAGED)
-    return _box(say * gain, AVERAGED) / total, _box(say * offset, AVERAGED) / total
+    gain, lift, offset = (
+        _box(field * _like(field, say), AVERAGED) / _like(field, total) for field in (gain, lift, offset)
+    )
+    return gain, lift, offset
 
 
 def resized(source: Image, result_small: Image, *, strength: float = 1.0, preserve_color: bool = False) -> Image:
@@ -137,7 +153,7 @@ def resized(source: Image, result_small: Image, *, strength: float = 1.0, preser
     height, width = source.shape[:2]
     result = result_small
     if result.shape != source.shape:
-        how = cv2.INTER_AREA if height < result.shape[0] else cv2.INTER_CUBIC
+        how = cv2.INTER_AREA if source.size < result.size else cv2.INTER_CUBIC
         result = np.asarray(cv2.resize(result, (width, height), interpolation=how), np.uint8)
     if preserve_color:
         change = cv2.subtract(gray(result), gray(source), dtype=cv2.CV_32F)
@@ -147,32 +163,31 @@ def resized(source: Image, result_small: Image, *, strength: float = 1.0, preser
     return result
 
 
-def _with_texture(source: Image, change: Array, gain: Array, offset: Array, texture: float) -> Array:
-    """The offset at the network's size, with a share of what the fit leaves unexplained."""
-    size = source.shape[1], source.shape[0]
-    offset = _f32(cv2.resize(offset, size))
-    explained = cv2.add(cv2.multiply(cv2.resize(gain, size), source, dtype=cv2.CV_32F), offset)
-    return _f32(cv2.scaleAdd(cv2.subtract(change, explained), texture, offset))
+def _affine(source: Image, gain: Array, lift: Array, offset: Array, dtype: type[np.generic]) -> cv2.typing.MatLike:
+    """``gain * source + lift * luma + offset``, rounded for uint8; gain, lift and offset are overwritten."""
+    out = np.empty(source.shape, dtype)
+    luma = source if source.ndim == 2 else gray(source)
+    for top in range(0, source.shape[0], BAND):
+        rows = slice(top, top + BAND)
+        cv2.multiply(gain[rows], source[rows], dst=gain[rows], dtype=cv2.CV_32F)
+        cv2.multiply(lift[rows], luma[rows], dst=lift[rows], dtype=cv2.CV_32F)
+        cv2.add(offset[rows], _like(source, lift[rows]), dst=offset[rows])
+        cv2.add(gain[rows], offset[rows], dst=out[rows], dtype=cv2.CV_8U if dtype is np.uint8 else cv2.CV_32F)
+    return out
 
 
-def _keep_contrast(gain: Array) -> Array:
-    """Raise all channels' gains alike where luma's would fall below ``LEAST_CONTRAST``, so that hues still follow."""
-    least = np.float32(LEAST_CONTRAST - 1)
-    if gain.ndim == 2:
-        return _f32(np.maximum(gain, least))
-    missing = np.maximum(least - _f32(cv2.transform(gain, _LUMA)), np.float32(0))
-    return _f32(gain + missing[..., np.newaxis])
+def _luma(field: Array) -> Array:
+    return field if field.ndim == 2 else _f32(cv2.transform(field, _LUMA))
 
 
-def _across_channels(field: Array) -> Array:
-    """The channels' mean, in every channel."""
-    return field if field.ndim == 2 else _f32(cv2.transform(field, np.full((3, 3), 1 / 3, np.float32)))
+def _like(image: Array | Image, field: cv2.typing.MatLike) -> Array:
+    """A field of one channel, with as many channels as the image."""
+    return _f32(field if image.ndim == 2 else cv2.merge([field, field, field]))
 
 
-def _moment(field: cv2.typing.MatLike) -> Array:
-    """Mean over each window, at half the size."""
+def _halved(field: Array) -> Array:
     height, width = field.shape[:2]
-    return _box(cv2.resize(field, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA), WINDOW)
+    return _f32(cv2.resize(field, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA))
 
 
 def _box(field: cv2.typing.MatLike, side: int) -> Array:

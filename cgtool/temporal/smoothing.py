@@ -7,8 +7,8 @@ present source, warping has gone wrong (occlusion, wrong flow, drift, softening)
 history is not trusted there. The change's history is clamped to its present neighbourhood besides, as temporal
 anti-aliasing does (Karis, "High Quality Temporal Supersampling", 2014).
 
-Instance normalisation lets brightness and colour of the whole picture follow its content; against this pumping, the
-mean over trusted pixels is held, and follows the network slowly.
+Instance normalisation lets brightness, contrast and colour of the whole picture follow its content. Against this
+pumping, they are held where pixels are trusted, and follow the network slowly.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOCAL_SECONDS = 0.4
 """Time constant of a pixel's history at smooth 1. A recursion by elapsed time is steady at any frame rate."""
 
 GLOBAL_SECONDS = 2.0
-"""Time constant, at smooth 1, with which brightness and colour of the whole picture follow the network."""
+"""Time constant, at smooth 1, with which brightness, contrast and colour of the whole picture follow the network."""
 
 NOISE_LEVELS = 5.0
 """Departure of the smoothed source from the source, in levels, at which confidence has fallen to 1/e."""
@@ -49,8 +49,14 @@ LARGEST_DEPARTURE = 20.0
 LIGHTING_LEVELS = 3.0
 """A change of the source's own mean light, in levels, that is meant: there, pumping is damped a third as much."""
 
-PUMPING_LEVELS = 12.0
-"""Most that brightness or colour is corrected by, in levels."""
+CELL_PIXELS = 8
+"""Side of the cells by which brightness, contrast and colour of present and past are compared."""
+
+LEAST_CELLS = 16
+"""Fewer cells tell nothing of contrast."""
+
+MOST_GAIN = 0.2
+"""Most that contrast is corrected by."""
 
 Array = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -117,15 +123,14 @@ class Smoother:
         elapsed = max(0.0, pts_seconds - last.pts_seconds)
         history = warp(last.smooth_change, flow, cv2.INTER_CUBIC)
         change = _f32(cv2.subtract(result, source, dtype=cv2.CV_32F))
-
-        # Level the whole picture: shift change and history to one mean, close to that of the last smoothed result.
         calm = math.exp(-float(np.max(lighting**2)) / LIGHTING_LEVELS**2)
         cv2.subtract(departure, _scalar((1 - calm) * lighting), dst=departure)
-        pumping = _mean(departure, trusted) + _mean(history, trusted) - _mean(change, trusted)
+
+        # Level the whole picture: result and history meet, close to the history.
+        pumping = _pumping(result, cv2.add(cv2.add(departure, history), source, dtype=cv2.CV_32F), trusted)
         follow = calm * math.exp(-elapsed / (GLOBAL_SECONDS * self.smooth))
-        correction = follow * np.clip(pumping, -PUMPING_LEVELS, PUMPING_LEVELS)
-        cv2.add(change, _scalar(correction), dst=change)
-        cv2.add(history, _scalar(correction - pumping), dst=history)
+        cv2.scaleAdd(pumping, follow, change, dst=change)
+        cv2.scaleAdd(pumping, follow - 1, history, dst=history)
 
         # Blend every pixel: change + weight * (clamped history - change), and the source likewise.
         weight = confidence * np.float32(math.exp(-elapsed / (LOCAL_SECONDS * self.smooth)))
@@ -167,6 +172,32 @@ def _confidence(departure: cv2.typing.MatLike, lighting: Scalar, seen: Image) ->
     squared = cv2.transform(cv2.multiply(local, local), np.full((1, 3), 1 / 3, np.float32))
     confidence = cv2.exp(squared * np.float32(-1 / NOISE_LEVELS**2))
     return _f32(cv2.multiply(confidence, seen, dtype=cv2.CV_32F)), math.sqrt(cv2.mean(squared)[0])
+
+
+def _pumping(result: Image, past: cv2.typing.MatLike, trusted: Image) -> Array:
+    """What brings the result to the past's brightness, contrast and colour: a gain and an offset a channel, (h, w, 3).
+
+    Both are compared by cells, in which the network's noise averages out: noise in the result alone would pass for
+    contrast, and the picture would fade. The gain is the ratio of standard deviations, which favours neither side.
+    """
+    known = _cells(255 * trusted) > 0.9 * 255
+    if not known.any():
+        return np.zeros(result.shape, np.float32)
+    now, then = _cells(result)[known], _cells(past)[known]
+    spread = np.std(now, axis=0, dtype=np.float64)
+    telling = (spread > 1) & (len(now) >= LEAST_CELLS)
+    gain = np.where(telling, np.std(then, axis=0, dtype=np.float64) / np.maximum(spread, 1), 1)
+    gain = np.clip(gain, 1 - MOST_GAIN, 1 + MOST_GAIN)
+    offset = np.mean(then, axis=0, dtype=np.float64) - gain * np.mean(now, axis=0, dtype=np.float64)
+    return _f32(cv2.transform(result.astype(np.float32), np.column_stack((np.diag(gain - 1), offset))))
+
+
+def _cells(image: cv2.typing.MatLike) -> cv2.typing.MatLike:
+    """Means over cells of ``CELL_PIXELS``; what is left over at the right and below is left out."""
+    height, width = image.shape[:2]
+    rows, columns = max(1, height // CELL_PIXELS), max(1, width // CELL_PIXELS)
+    whole = image[: rows * CELL_PIXELS, : columns * CELL_PIXELS]
+    return cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
 
 
 def _clamp(history: Array, present: cv2.typing.MatLike) -> None:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
+from av.stream import Stream
 from numpy.typing import NDArray
 
-from tests.media.probe import ffmpeg, make
+from tests.media.probe import make
 
 _DARKEST, _STEP = 20, 4
 MOST_FRAMES = 54
@@ -38,22 +40,19 @@ def numbers(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         size = stream.width * stream.height
-    command = ["-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo"]
     raw = path.with_name(f"{path.name}.gray")
-    make(raw, *command)
+    make(raw, "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo")
     levels = np.frombuffer(raw.read_bytes(), np.uint8).reshape(-1, size).mean(axis=1)
     raw.unlink()
     # A file without tags is grey in limited range here and in full range there: both ends are known.
     return [round((float(level) - 255 / 219 * (_DARKEST - 16)) / (_STEP * 255 / 219)) for level in levels]
 
 
-def packets(path: Path, stream: str) -> list[str]:
-    """A checksum of every packet's payload, in order: what a bit for bit copy keeps."""
-    done = ffmpeg(
-        "-loglevel", "error", "-i", path, "-map", stream, "-c", "copy", "-f", "framehash", "-hash", "md5", "-"
-    )
-    assert done.returncode == 0, done.stderr
-    return [line.split(",")[-1].strip() for line in done.stdout.splitlines() if not line.startswith("#")]
+def packets(path: Path, kind: Literal["video", "audio", "subtitles"], number: int = 0) -> list[bytes]:
+    """Every packet's payload, in order: what a bit for bit copy keeps."""
+    with av.open(str(path)) as container:
+        streams: Sequence[Stream] = getattr(container.streams, kind)
+        return [bytes(packet) for packet in container.demux(streams[number]) if packet.size]
 
 
 def samples(path: Path, stream: int = 0) -> tuple[Fraction, NDArray[np.float64], int]:

@@ -1,0 +1,243 @@
+"""Packets in, decoded frames out: a span of a file's first video, in order, however damaged it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.context import Flags
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from cgtool.errors import MediaError
+
+_MOST_ERRORS = 1000
+"""Give up on a stream after this many packets in a row that won't decode: it is damaged beyond use."""
+_MOST_GAPS = 10_000
+"""Give up on a transport stream after this many stretches in a row (64 KiB each) that hold no packet."""
+_SEEK_BACK_SECONDS = (0, 1, 5, 30)
+_LONGEST_REORDERING_SECONDS = 1
+"""Codecs decode a frame at most this long before it is presented."""
+_MISSING_SECONDS = 0.5
+"""A file that ends this much earlier than it states is cut off; less is how durations are rounded."""
+_TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+"""FFmpeg draws text files as pictures of a terminal, which nobody means who converts footage."""
+
+
+class Decoder:
+    """Decodes the first video stream of a file, from ``start`` on and until ``end``.
+
+    Args:
+        path: The file.
+        start, end: Seconds after the file's start; None for all.
+
+    Attributes:
+        container, stream: PyAV's.
+        time_base: Seconds a tick of the frames' timestamps.
+        file_start: When the file begins on its own clock, in seconds.
+        start_seconds, end_seconds: The span on that clock; None where it is open.
+        warnings: What the user should know, as sentences without a file name; complete once the frames are read.
+        damaged_frames: Frames of the span that were decoded with errors, and packets that were not, so far.
+
+    Raises:
+        MediaError: The file can't be read or holds no video.
+    """
+
+    def __init__(self, path: Path, start: Fraction | None, end: Fraction | None) -> None:
+        self._path = path
+        self.warnings: list[str] = []
+        self.damaged_frames = 0
+        self._open()
+        self.file_start = Fraction(self.container.start_time or 0, av.time_base)
+        self.start_seconds = None if start is None else self.file_start + start
+        self.end_seconds = None if end is None else self.file_start + end
+        self._wait_for_key = False
+        if start:
+            self._seek(self.file_start + start)
+
+    def _open(self) -> None:
+        try:
+            self.container = av.open(f"file:{self._path}", metadata_errors="replace")
+        except OSError as error:  # PyAV's errors for missing and unreadable files are OSErrors as well
+            raise MediaError(_reason(error), path=self._path) from error
+        except av.FFmpegError as error:
+            raise MediaError(_reason(error), path=self._path) from error
+        try:
+            self.stream = self._first_video_stream()
+        except BaseException:
+            self.container.close()
+            raise
+        # The whole machine's threads, and damaged frames shown rather than silently left out.
+        self.stream.thread_type = "AUTO"
+        self.stream.codec_context.flags |= Flags.output_corrupt
+        self.time_base = self.stream.time_base or Fraction(1, 90000)
+        self._rate = self.stream.average_rate or Fraction(25)
+        # AVI has no presentation times. Those that libavformat makes up for B-frames of H.264 are out of order, so
+        # frames take the time of the packet that released them, as in the ffmpeg program.
+        self._has_pts = self.container.format.name != "avi"
+        # MPEG's program streams (.mpg, .vob) have times for some frames only: those after a seek can't be worked out.
+        self._can_seek = self.container.format.name != "mpeg"
+
+    def _first_video_stream(self) -> VideoStream:
+        if self.container.format.name in _TEXT_FORMATS:
+            raise MediaError("is text, no video or image", path=self._path)
+        for stream in self.container.streams.video:
+            if not stream.disposition & Disposition.attached_pic:
+                if stream.codec_context is None:
+                    raise MediaError("its video codec is unknown here", path=self._path)
+                return stream
+        kinds = ", ".join(sorted({"cover picture" if s.type == "video" else s.type for s in self.container.streams}))
+        raise MediaError(f"holds no video (only {kinds})" if kinds else "holds no video", path=self._path)
+
+    def _seek(self, time: Fraction) -> None:
+        """Go to a key frame that is presented at ``time`` or before, so that all from there on can be decoded.
+
+        Seeking alone does not do that: some formats land between key frames, others go by decoding times.
+        """
+        latest = time if self._has_pts else time - _LONGEST_REORDERING_SECONDS
+        for back in _SEEK_BACK_SECONDS if self._can_seek else ():
+            ticks = int((time - back) / self.time_base)
+            try:
+                self.container.seek(ticks, stream=self.stream)
+                key = next((packet for packet in self.container.demux(self.stream) if packet.is_keyframe), None)
+                if key is not None and (self._ticks(key) or 0) * self.time_base <= latest:
+                    self.container.seek(ticks, stream=self.stream)
+                    self._wait_for_key = True
+                    return
+            except av.FFmpegError:
+                break  # a file that can't seek
+        self.container.close()
+        self._open()  # reading from the beginning gives the same frames, only later
+
+    def _ticks(self, item: Packet[VideoStream] | VideoFrame) -> int | None:
+        return item.pts if self._has_pts and item.pts is not None else item.dts
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        packets = self.container.demux(self.stream)
+        gaps = 0
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.BlockingIOError:  # a transport stream's stretch of rubbish; behind it things may go on
+                gaps += 1
+                if gaps == _MOST_GAPS:
+                    return
+                packets = self.container.demux(self.stream)
+            except av.FFmpegError as error:
+                self.warnings.append(f"the file ends early: {_reason(error)}")
+                return
+            else:
+                gaps = 0
+                if not self._wait_for_key or packet.is_keyframe:
+                    self._wait_for_key = False
+                    yield packet
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """All frames, counting damage instead of stopping at it."""
+        errors_in_a_row = 0
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                ticks = self._ticks(packet)
+                self.damaged_frames += ticks is None or self._place(ticks) == 0
+                errors_in_a_row += 1
+                if errors_in_a_row == _MOST_ERRORS:
+                    return
+            else:
+                for frame in frames:
+                    errors_in_a_row = 0
+                    assert isinstance(frame, VideoFrame)
+                    yield frame
+
+    def _place(self, ticks: int) -> int:
+        """-1 before the span, 0 within, 1 after."""
+        time = ticks * self.time_base
+        if self.start_seconds is not None and time < self.start_seconds:
+            return -1
+        return int(self.end_seconds is not None and time >= self.end_seconds)
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """The span's frames in order. Each has a ``pts``, and it always increases. Can be iterated once."""
+        gap = max(1, round(1 / self._rate / self.time_base))
+        previous, duration = None, 0
+        last: int | None = None
+        repaired = 0
+        for frame in self._decoded():
+            ticks = self._ticks(frame)
+            if ticks is None:
+                ticks = 0 if previous is None else previous + gap
+            elif previous is not None and ticks > previous:
+                gap = ticks - previous
+            previous, duration = ticks, frame.duration
+            place = self._place(ticks)
+            if place > 0:
+                break
+            if place < 0:
+                continue
+            if last is not None and ticks <= last:
+                ticks = last + 1  # no container holds two frames at one time
+                repaired += 1
+            last = frame.pts = ticks
+            self.damaged_frames += frame.is_corrupt
+            yield frame
+        else:
+            if previous is not None:
+                self._note_missing_end((previous + max(gap, duration)) * self.time_base)
+        if repaired:
+            self.warnings.append(
+                f"{_count(repaired, 'frame')} out of order in the source, moved to a tick after the one before"
+            )
+        if self.damaged_frames:
+            self.warnings.append(f"{_count(self.damaged_frames, 'damaged frame')} in the source")
+
+    def _note_missing_end(self, end: Fraction) -> None:
+        stated = self._stated_end()
+        missing = 0.0 if stated is None else float(stated - end)
+        if missing > _MISSING_SECONDS:
+            count = round(missing * self._rate)
+            self.warnings.append(
+                f"the file ends {missing:.1f} seconds before the end that it states: about {count} frames are missing"
+            )
+
+    def _stated_end(self) -> Fraction | None:
+        """When the last frame ends by the file's own word; None where it has none and durations are estimates."""
+        name = self.container.format.name
+        if name.startswith("mov") and self.stream.duration is not None:
+            return ((self.stream.start_time or 0) + self.stream.duration) * self.time_base
+        if name.startswith("matroska"):
+            tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", self.stream.metadata.get("DURATION", ""))
+            if tag is not None:
+                return int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
+            if self.container.duration is not None and len(self.container.streams) == 1:
+                return self.file_start + Fraction(self.container.duration, av.time_base)
+        return None
+
+    def close(self) -> None:
+        """Close the file. Closing twice is allowed."""
+        self.container.close()
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's words for an error, made into a clause."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    if isinstance(error, IsADirectoryError):
+        return "is a directory"
+    if isinstance(error, av.InvalidDataError):
+        return "is no video or image that can be read, or is damaged from the start"
+    text = getattr(error, "strerror", None) or str(error)
+    return f"can't be read ({text})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

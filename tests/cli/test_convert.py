@@ -1,0 +1,304 @@
+"""`cgtool convert` as shell scripts see it: exit codes, outputs, idempotence, signals."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.media.probe import assert_same_times, make, streams, timestamps
+
+COMMAND = [sys.executable, "-m", "cgtool", "convert"]
+FAST = ["--engine", "identity", "--preset", "ultrafast"]
+
+
+def run(
+    *arguments: str | Path, cwd: Path | None = None, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*COMMAND, *map(str, arguments)], cwd=cwd, input=stdin, capture_output=True, timeout=120)
+    assert b"Traceback" not in done.stderr, done.stderr.decode()
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    )
+
+
+@pytest.fixture
+def clip(bunny: Path, tmp_path: Path) -> Path:
+    """Half a second of real footage with sound."""
+    return make(tmp_path / "summer.mp4", "-i", bunny, "-t", "0.5", "-c:a", "copy", "-vf", "scale=320:-2", "-crf", "20")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    gradient = np.add.outer(np.arange(90), np.arange(120))[..., None] + np.array([0, 20, 40])
+    path = tmp_path / "photo.png"
+    Image.fromarray(gradient.astype(np.uint8)).save(path)
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_default_name_sound_and_times(clip: Path) -> None:
+    done = run(clip, "--to", "winter", *FAST)
+    assert done.returncode == 0, done.stderr
+    result = clip.with_name("summer.winter.mp4")
+    assert names(clip.parent) == ["summer.mp4", "summer.winter.mp4"]
+    assert_same_times(clip, result)
+    assert [stream.kind for stream in streams(result)] == ["video", "audio"]
+    assert "13 frames" in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_real_network_changes_the_picture_and_keeps_it_recognisable(clip: Path) -> None:
+    result = clip.with_name("winter.mkv")
+    done = run(clip, "--to", "WINTER", "-o", result, "--codec", "ffv1", "-v")
+    assert done.returncode == 0, done.stderr
+    assert "engine:" in done.stderr
+    frames = []
+    for path in (clip, result):
+        rgb = path.with_suffix(".rgb")
+        make(rgb, "-i", path, "-map", "0:v:0", "-f", "rawvideo", "-pix_fmt", "rgb24")
+        frames.append(np.frombuffer(rgb.read_bytes(), np.uint8).reshape(13, -1, 320, 3).astype(float))
+    before, after = frames
+    assert np.abs(after - before).mean() > 5
+    luma = [frame.mean(axis=-1).ravel() for frame in (before, after)]
+    assert np.corrcoef(*luma)[0, 1] > 0.8
+    # Summer's green goes: that is what the model is for.
+    assert (after[..., 1] - after[..., 0]).mean() < (before[..., 1] - before[..., 0]).mean()
+
+
+def test_a_batch_survives_its_bad_files(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "footage"
+    (folder / "deep").mkdir(parents=True)
+    shutil.copy(clip, folder / "good.mp4")
+    shutil.copy(clip, folder / "deep" / "good.mp4")
+    (folder / "bad.mp4").write_bytes(b"no video at all" * 100)
+    (folder / "notes.txt").write_text("not media")
+    done = run(folder, "--to", "winter", *FAST)
+    assert done.returncode == 1
+    results = tmp_path / "footage.winter"
+    assert sorted(str(path.relative_to(results)) for path in results.rglob("*") if path.is_file()) == [
+        "deep/good.mp4",
+        "good.mp4",
+    ]
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert str(folder / "bad.mp4") in errors[0]
+    assert "2 converted, 0 skipped, 1 failed" in done.stdout
+
+
+def test_json_and_skip_existing_twice(clip: Path, photo: Path, tmp_path: Path) -> None:
+    arguments: list[str | Path] = [
+        clip,
+        photo,
+        "--to",
+        "winter",
+        "-o",
+        tmp_path / "out",
+        "--skip-existing",
+        "--json",
+        *FAST,
+    ]
+    first = run(*arguments)
+    assert first.returncode == 0, first.stderr
+    rows = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [row["status"] for row in rows] == ["converted", "converted"]
+    assert {"input", "output", "frames", "seconds", "fps", "engine", "device", "precision", "size", "error"} <= set(
+        rows[0]
+    )
+    assert rows[0]["frames"] == 13
+    assert rows[0]["size"] == "320x180"
+    assert set(rows[0]["busy_seconds"]) >= {"decode", "infer", "encode"}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    second = run(*arguments)
+    assert second.returncode == 0
+    assert [json.loads(line)["status"] for line in second.stdout.splitlines()] == ["skipped", "skipped"]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_a_script_over_a_pattern_can_be_run_twice(clip: Path) -> None:
+    for _ in range(2):
+        found = sorted(path.name for path in clip.parent.glob("*.mp4"))
+        done = run(*found, "--to", "winter", "--skip-existing", *FAST, cwd=clip.parent)
+        assert done.returncode == 0, done.stderr
+    assert names(clip.parent) == ["summer.mp4", "summer.winter.mp4"]
+
+
+def test_existing_output_is_refused_and_kept(clip: Path) -> None:
+    result = clip.with_name("summer.winter.mp4")
+    result.write_bytes(b"precious")
+    done = run(clip, "--to", "winter", *FAST)
+    assert done.returncode == 1
+    assert "--overwrite" in done.stderr
+    assert result.read_bytes() == b"precious"
+    assert run(clip, "--to", "winter", "--overwrite", *FAST).returncode == 0
+    assert len(timestamps(result)[0]) == 13
+
+
+def test_standard_input_to_standard_output(photo: Path) -> None:
+    command = [*COMMAND, "-", "--to", "winter", "-o", "-", "--engine", "identity"]
+    done = subprocess.run(command, input=photo.read_bytes(), capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with Image.open(io.BytesIO(done.stdout)) as image, Image.open(photo) as source:
+        assert image.format == "PNG"
+        assert np.array_equal(np.asarray(image), np.asarray(source))
+
+
+@pytest.mark.parametrize("name", ["-dash.png", "with space.png", "zimní ☃.png"])
+def test_awkward_names(photo: Path, name: str) -> None:
+    photo.rename(photo.with_name(name))
+    done = run("--to", "winter", "--engine", "identity", "--", name, cwd=photo.parent)
+    assert done.returncode == 0, done.stderr
+    assert photo.with_name(name.replace(".png", ".winter.png")).is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["summer.mp4", "--to", "mars"], "winter"),
+        (["summer.mp4", "--to", "winter", "--overwrite", "--skip-existing"], "--skip-existing"),
+        (["summer.mp4", "--to", "winter", "-o", "summer.txt"], ".mp4"),
+        (["summer.mp4", "--to", "winter", "-o", "summer.mp4", "--overwrite"], "over the input"),
+        (["summer.mp4", "--to", "winter", "--codec", "vp9", "-o", "x.mov"], "vp9"),
+        (["summer.mp4", "--to", "winter", "--pixel-format", "nonsense"], "nonsense"),
+        (["summer.mp4", "--to", "winter", "--start", "5", "--end", "4"], "--end"),
+        (["summer.mp4", "--to", "winter", "--size", "3"], "16"),
+        (["summer.mp4", "--to", "winter", "--device", "tpu"], "tpu"),
+        (["summer.mp4", "-", "--to", "winter"], "standard input"),
+        (["summer.mp4", "--to", "winter", "-o", "-"], "image"),
+        (["summer.mp4", "--nonsense"], "--nonsense"),
+        (["summer.mp4", "--model", "nobody", "--to", "winter"], "nobody"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_makes_nothing(clip: Path, arguments: list[str], words: str) -> None:
+    done = run(*arguments, cwd=clip.parent)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert names(clip.parent) == ["summer.mp4"]
+
+
+def test_missing_and_undecodable_inputs_exit_with_1(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("not a video")
+    for name, words in (("nowhere.mp4", "no such file"), ("*.mkv", "matches no file"), ("text.mp4", "text.mp4")):
+        done = run(name, "--to", "winter", *FAST, cwd=tmp_path)
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert names(tmp_path) == ["text.mp4"]
+
+
+def test_ffmpegs_own_words_reach_the_user(clip: Path) -> None:
+    done = run(clip, "--to", "winter", "--ffmpeg-args", "-nonsense 1", *FAST)
+    assert done.returncode == 1
+    assert "Unrecognized option 'nonsense'" in done.stderr
+    assert names(clip.parent) == ["summer.mp4"]
+
+
+def test_dry_run_tells_and_makes_nothing(clip: Path) -> None:
+    done = run(clip, "--to", "winter", "--crf", "30", "--dry-run", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert told["video"]["crf"] == 30
+    assert told["jobs"] == [{"input": str(clip), "output": str(clip.with_name("summer.winter.mp4"))}]
+    assert names(clip.parent) == ["summer.mp4"]
+
+
+def test_quiet_says_nothing(clip: Path) -> None:
+    done = run(clip, "--to", "winter", "--quiet", *FAST)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_checkpoint_of_the_reference(shared_data: Path, photo: Path) -> None:
+    weights = shared_data / "weights" / "reference_s2w" / "latest_net_G_A.pth"
+    done = run(photo, "--model", weights)
+    assert done.returncode == 0, done.stderr
+    assert photo.with_name("photo.latest_net_G_A.png").is_file()
+    broken = shared_data / "odd" / "checkpoints" / "truncated_latest_net_G_B.pth"
+    refused = run(photo, "--model", broken)
+    assert refused.returncode == 1
+    assert str(broken) in refused.stderr
+
+
+def test_engine_output_comes_through_bit_for_bit_at_native_size(tmp_path: Path, photo: Path) -> None:
+    """`--smooth 0 --detail resize --size native` adds nothing to what the engine gives."""
+    from cgtool.backends.selection import EngineRequest, open_backend
+    from cgtool.tasks.model import choose_model
+
+    result = tmp_path / "result.png"
+    plain = ["--smooth", "0", "--detail", "resize", "--size", "native"]
+    assert (
+        run(photo, "--to", "winter", "-o", result, "--engine", "torch", "--precision", "fp32", *plain).returncode == 0
+    )
+    with Image.open(photo) as image:
+        pixels = np.asarray(image)[None]
+    with open_backend(
+        choose_model("winter", None, None).source, EngineRequest("torch", "cpu", "fp32")
+    ).backend as engine:
+        wanted = engine.infer(pixels)[0]
+    with Image.open(result) as image:
+        assert np.array_equal(np.asarray(image), wanted)
+
+
+def children_of(process: int) -> set[int]:
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(fields[1]) == process:
+            found.add(int(entry.parent.name))
+    return found
+
+
+@pytest.fixture
+def running(bunny: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A conversion that would go on for minutes, with its encoder at work."""
+    command = [*COMMAND, str(bunny), "--to", "winter", "-o", "out.mp4", "--engine", "identity", "--preset", "veryslow"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 30
+    while not children_of(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("number", "to_group", "code"),
+    [(signal.SIGINT, False, 130), (signal.SIGINT, True, 130), (signal.SIGTERM, False, 143)],
+)
+def test_stopping_leaves_nothing(
+    running: subprocess.Popen[bytes], tmp_path: Path, number: signal.Signals, to_group: bool, code: int
+) -> None:
+    children = children_of(running.pid)
+    assert children, "the encoder runs"
+    assert running.poll() is None
+    begin = time.monotonic()
+    if to_group:
+        os.killpg(running.pid, number)
+    else:
+        running.send_signal(number)
+    _, errors = running.communicate(timeout=20)
+    assert running.returncode == code
+    assert time.monotonic() - begin < 10
+    assert b"Traceback" not in errors
+    assert names(tmp_path) == []
+    assert not any(Path(f"/proc/{child}").exists() for child in children)

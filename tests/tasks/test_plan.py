@@ -1,0 +1,140 @@
+"""Which files a batch makes, and what is refused before any work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from cgtool.errors import UsageError
+from cgtool.tasks.plan import Job, plan
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with media in it (by name: nothing is read)."""
+    for name in ("a.mp4", "b.MOV", "c.jpg", "d.ts", "notes.txt", ".hidden.mp4", "tree/e.mp4", "tree/deep/f.png", "g"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pairs(jobs: Sequence[Job]) -> list[tuple[str, str | None]]:
+    return [(job.source_name, job.target_name) for job in jobs]
+
+
+def test_default_names(here: Path) -> None:
+    assert pairs(plan(["a.mp4", "b.MOV", "c.jpg"], None, "winter")) == [
+        ("a.mp4", "a.winter.mp4"),
+        ("b.MOV", "b.winter.MOV"),
+        ("c.jpg", "c.winter.jpg"),
+    ]
+
+
+def test_what_can_only_be_read_becomes_mp4(here: Path) -> None:
+    assert pairs(plan(["d.ts"], None, "winter")) == [("d.ts", "d.winter.mp4")]
+    assert pairs(plan(["g"], None, "winter")) == [("g", "g.winter.mp4")]
+
+
+def test_one_file_to_one_file_or_a_folder(here: Path) -> None:
+    assert pairs(plan(["a.mp4"], "x.mkv", "winter")) == [("a.mp4", "x.mkv")]
+    assert pairs(plan(["a.mp4"], "new/", "winter")) == [("a.mp4", "new/a.mp4")]
+    (here / "there").mkdir()
+    assert pairs(plan(["a.mp4"], "there", "winter")) == [("a.mp4", "there/a.mp4")]
+    assert pairs(plan(["a.mp4", "c.jpg"], "out", "winter")) == [("a.mp4", "out/a.mp4"), ("c.jpg", "out/c.jpg")]
+
+
+def test_a_folder_is_mirrored(here: Path) -> None:
+    assert pairs(plan(["tree"], None, "winter")) == [
+        ("tree/deep/f.png", "tree.winter/deep/f.png"),
+        ("tree/e.mp4", "tree.winter/e.mp4"),
+    ]
+    assert pairs(plan(["tree/"], "out", "winter")) == [
+        ("tree/deep/f.png", "out/deep/f.png"),
+        ("tree/e.mp4", "out/e.mp4"),
+    ]
+    assert pairs(plan(["tree"], "out", "winter", recursive=False)) == [("tree/e.mp4", "out/e.mp4")]
+
+
+def test_several_folders_keep_their_names(here: Path) -> None:
+    (here / "other").mkdir()
+    (here / "other" / "e.mp4").touch()
+    assert pairs(plan(["tree", "other"], "out", "winter", recursive=False)) == [
+        ("tree/e.mp4", "out/tree/e.mp4"),
+        ("other/e.mp4", "out/other/e.mp4"),
+    ]
+
+
+def test_the_current_folder_goes_beside_itself(here: Path) -> None:
+    jobs = plan(["."], None, "winter", recursive=False)
+    assert [job.source_name for job in jobs] == ["a.mp4", "b.MOV", "c.jpg", "d.ts"]
+    assert {Path(job.target_name or "").parent for job in jobs} == {here.with_name(f"{here.name}.winter")}
+
+
+def test_an_output_folder_inside_the_input_folder_is_no_input(here: Path) -> None:
+    (here / "tree" / "out").mkdir()
+    (here / "tree" / "out" / "e.mp4").touch()
+    assert [job.source_name for job in plan(["tree"], "tree/out", "winter")] == ["tree/deep/f.png", "tree/e.mp4"]
+
+
+def test_patterns(here: Path) -> None:
+    assert [job.source_name for job in plan(["*.m*4", "**/*.png"], "out", "winter")] == ["a.mp4", "tree/deep/f.png"]
+    [job] = plan(["*.webm"], None, "winter")
+    assert "matches no file" in str(job.error)
+    (here / "[x].mp4").touch()
+    assert [job.source_name for job in plan(["[x].mp4"], None, "winter")] == ["[x].mp4"], (
+        "a file of that name comes first"
+    )
+
+
+def test_missing_and_empty_inputs_are_told_in_their_turn(here: Path) -> None:
+    (here / "empty").mkdir()
+    missing, good, empty = plan(["nowhere.mp4", "a.mp4", "empty"], None, "winter")
+    assert "no such file" in str(missing.error)
+    assert missing.target_name is None
+    assert good.error is None
+    assert "no video or image" in str(empty.error)
+
+
+def test_results_of_an_earlier_run_are_left_alone(here: Path) -> None:
+    (here / "a.winter.mp4").touch()
+    jobs = plan(["a.mp4", "a.winter.mp4"], None, "winter")
+    assert [job.is_result for job in jobs] == [False, True]
+    assert [job.is_result for job in plan(["*.mp4"], None, "winter")] == [False, True]
+    # Named alone, it is what the user wants converted, unless the script says that it may run again.
+    assert not plan(["a.winter.mp4"], None, "winter")[0].is_result
+    assert plan(["a.winter.mp4"], None, "winter", skip_existing=True)[0].is_result
+    assert not plan(["a.winter.mp4"], None, "summer", skip_existing=True)[0].is_result
+    (here / "lonely.winter.mp4").touch()
+    assert not plan(["lonely.winter.mp4"], None, "winter", skip_existing=True)[0].is_result
+
+
+def test_standard_input_and_output(here: Path) -> None:
+    assert pairs(plan(["-"], None, "winter")) == [("-", "-")]
+    assert pairs(plan(["-"], "-", "winter")) == [("-", "-")]
+    assert pairs(plan(["-"], "x.png", "winter")) == [("-", "x.png")]
+    assert pairs(plan(["c.jpg"], "-", "winter")) == [("c.jpg", "-")]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "words"),
+    [
+        (["-", "a.mp4"], None, "standard input"),
+        (["-"], "x.mp4", "still image"),
+        (["a.mp4"], "-", "still image"),
+        (["c.jpg", "c.jpg"], "-", "still image"),
+        (["a.mp4"], "a.png", "must end in"),
+        (["c.jpg"], "c.mp4", "must end in"),
+        (["a.mp4"], "a.ogv", "must end in"),
+        (["a.mp4"], "a.mp4", "over the input"),
+        (["a.mp4"], "./tree/../a.mp4", "over the input"),
+        (["a.mp4", "tree/e.mp4", "./a.mp4"], "out", "both become"),
+        (["tree", "tree/e.mp4"], "out", "both become"),
+    ],
+)
+def test_clashes_are_refused(here: Path, inputs: list[str], output: str | None, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        plan(inputs, output, "winter")

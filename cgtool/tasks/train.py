@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +210,8 @@ class _Run:
         self.request = request
         self.world = world
         self.state = TrainState(request.config, world)
+        # What "auto" came to matters for going on exactly.
+        self._config = replace(request.config, precision=self.state.precision, device=world.device.type)
         self.notes: list[str] = []
         self.report_file = request.run_folder / "report.html"
         self._domains = (a, b)
@@ -219,7 +221,7 @@ class _Run:
         self._checkpoints = Checkpoints(request.run_folder / "checkpoints", request.keep)
         self._facts: dict[str, Any] = {
             "id": secrets.token_hex(8),
-            "config": request.config.to_json(),
+            "config": self._config.to_json(),
             "data": describe_data((a, b)),
             "init": None,
             "changes": [],
@@ -246,7 +248,7 @@ class _Run:
                         hint="--steps is the total: raise it",
                     )
             return warnings
-        differing = changes(request.config, self._facts["data"], checkpoint)
+        differing = changes(self._config, self._facts["data"], checkpoint)
         if not request.allow_change:
             refuse_changes(differing, request.run_folder, checkpoint["step"])
         try:
@@ -339,6 +341,7 @@ class _Run:
             return False
 
     def _provenance(self) -> dict[str, Any]:
+        encoder = self._config.encoder_weights
         data = {
             letter: {key: value for key, value in domain.items() if key != "folder"}
             for letter, domain in self._facts["data"].items()
@@ -351,7 +354,7 @@ class _Run:
             "seed": self.request.config.seed,
             "averaged": bool(self.state.averages),
             "data": data,
-            "config": self._facts["config"],
+            "config": {**self._facts["config"], "encoder_weights": encoder and Path(encoder).name},
             "init": self._facts["init"],
             "changes": self._facts["changes"],
             "versions": versions(),
@@ -362,8 +365,6 @@ class _Run:
             "name": self.request.name,
             "domains": self.request.domains,
             "total_steps": self.total_steps,
-            "precision": self.state.precision,
-            "device": str(self.world.device),
             "processes": self.world.size,
             **self._facts,
             "versions": versions(),

@@ -133,5 +133,6 @@ def join(device: str) -> World:
     if picked.type == "cuda":
         torch.cuda.set_device(picked)
     backend = "nccl" if picked.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, timeout=timedelta(minutes=30))
+    device_id = picked if picked.type == "cuda" else None
+    distributed.init_process_group(backend, timeout=timedelta(minutes=30), device_id=device_id)
     return World(distributed.get_rank(), distributed.get_world_size(), picked)

@@ -1,7 +1,9 @@
 """ResNet-50 as encoder and as judge (He et al. 2016; Ronneberger et al. 2015 for the joined decoder).
 
-The encoder is torchvision's, whose weights for ImageNet fit. Instance normalization takes batch normalization's place:
-a batch of one has no other statistics, and each image's are its own then in training and in conversion.
+The encoder is torchvision's, whose weights for ImageNet fit. Group normalization (Wu and He 2018) takes batch
+normalization's place: it works for single images, and is the same in training and in conversion. Instance normalization
+would not do: for small images the deepest features are 2x2, four values have no statistics worth the name, and training
+with it learned nothing.
 """
 
 from __future__ import annotations
@@ -46,13 +48,17 @@ class _ResNet(Protocol):
     """The parts of torchvision's ResNet that are used."""
 
     conv1: nn.Conv2d
-    bn1: nn.InstanceNorm2d
+    bn1: nn.GroupNorm
     relu: nn.ReLU
     maxpool: nn.MaxPool2d
     layer1: nn.Sequential
     layer2: nn.Sequential
     layer3: nn.Sequential
     layer4: nn.Sequential
+
+
+def _norm(channels: int) -> nn.Module:
+    return nn.GroupNorm(32, channels)
 
 
 class Encoder(nn.Module):
@@ -63,10 +69,7 @@ class Encoder(nn.Module):
         # Not at the top: torchvision takes a second to import, which other networks should not cost.
         from torchvision.models.resnet import Bottleneck, ResNet
 
-        def norm(channels: int) -> nn.Module:
-            return nn.InstanceNorm2d(channels, affine=True)
-
-        net = cast(_ResNet, ResNet(Bottleneck, [3, 4, 6, 3], norm_layer=norm))
+        net = cast(_ResNet, ResNet(Bottleneck, [3, 4, 6, 3], norm_layer=_norm))
         self.conv1, self.bn1, self.relu, self.maxpool = net.conv1, net.bn1, net.relu, net.maxpool
         self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
 
@@ -88,11 +91,10 @@ class ResNet50Generator(nn.Module):
     """Translates images.
 
     Attributes:
-        stride: Height and width must be multiples of this, in pixels: at 32, the deepest features would be a single
-            pixel, which has no statistics.
+        stride: Height and width must be multiples of this, in pixels.
     """
 
-    stride = 64
+    stride = 32
 
     def __init__(self, config: ResNet50Config) -> None:
         super().__init__()
@@ -107,7 +109,7 @@ class ResNet50Generator(nn.Module):
             )
             return named(
                 conv=conv,
-                norm=nn.InstanceNorm2d(outputs),
+                norm=_norm(outputs),
                 relu=nn.ReLU(inplace=True),
                 dropout=nn.Dropout(0.5) if dropout else None,
             )
@@ -153,7 +155,7 @@ class ResNet50Discriminator(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Map float (batch, 3, height, width) in [-1, 1] to logits (batch, 1, height / 32, width / 32).
 
-        Height and width are at least 64 px.
+        Height and width are at least 32 px.
         """
         logits: Tensor = self.head(self.encoder(image)[-1])
         return logits

@@ -25,7 +25,7 @@ UPSAMPLINGS: tuple[Upsampling, ...] = get_args(Upsampling)
 AUGMENTS: tuple[Augment, ...] = get_args(Augment)
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
-_CROP_MULTIPLE: dict[GeneratorName, int] = {"resnet9": 4, "resnet6": 4, "resnet50": 64, "unet256": 256, "unet128": 128}
+_CROP_MULTIPLE: dict[GeneratorName, int] = {"resnet9": 4, "resnet6": 4, "resnet50": 32, "unet256": 256, "unet128": 128}
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "generator": GENERATORS,
@@ -126,8 +126,6 @@ class TrainConfig:
             raise UsageError(
                 f"--crop-size is {self.crop_size}", hint=f"For {self.generator} it must be a multiple of {multiple}"
             )
-        if self.discriminator == "resnet50" and self.crop_size < 64:
-            raise UsageError(f"--crop-size is {self.crop_size}", hint="A resnet50 discriminator needs at least 64")
         if self.load_size < self.crop_size:
             raise UsageError(
                 f"--load-size {self.load_size} is less than --crop-size {self.crop_size}",

@@ -20,6 +20,7 @@ from cgtool.training.images import load_rgb, scale_to
 SHOWN = 4
 """Images of each domain in a grid."""
 
+_LEGIBLE = 128
 _GAP = 6
 _TITLE = 20
 
@@ -103,7 +104,8 @@ def _load(path: Path, short_side: int, side: int, device: torch.device) -> Tenso
 
 
 def _pixels(image: Tensor) -> NDArray[np.uint8]:
-    """The first of a batch of images in [-1, 1] as RGB uint8 (height, width, 3)."""
+    """The first of a batch of images in [-1, 1] as RGB uint8 (height, width, 3), tiny ones enlarged."""
     levels = image[0].float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
     pixels: NDArray[np.uint8] = levels.permute(1, 2, 0).cpu().numpy()
-    return pixels
+    scale = max(1, _LEGIBLE // pixels.shape[0])
+    return pixels.repeat(scale, axis=0).repeat(scale, axis=1)

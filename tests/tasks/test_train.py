@@ -177,7 +177,7 @@ def test_a_run_folder_holds_what_one_may_want_to_see(tmp_path: Path, data: Path)
     samples = sorted((folder / "samples").iterdir())
     assert [path.stem for path in samples] == ["step_00000008", "step_00000016", "step_00000020"]
     with Image.open(samples[-1]) as grid:
-        assert grid.size == (2 * 4 * (36 + 6) + 18, 20 + 2 * (36 + 6))
+        assert grid.size == (2 * 4 * (3 * 36 + 6) + 18, 20 + 2 * (3 * 36 + 6))
     page = (folder / "report.html").read_text()
     pictures = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page)
     assert len(pictures) == 4
@@ -396,7 +396,9 @@ def test_samples_show_what_the_generators_make(tmp_path: Path, data: Path) -> No
     paths = [sorted((data / f"test{letter}").iterdir()) for letter in "AB"]
     sampler = Sampler(("red", "blue"), (paths[0], paths[1]), 36, 4, torch.device("cpu"))
     grid = sampler.grid({"A_to_B": torch.nn.Identity(), "B_to_A": torch.nn.Identity()})  # type: ignore[dict-item]  # stands for one
-    first = grid[20 : 20 + 36, :36]
+    side = 3 * 36
+    first = grid[20 : 20 + side, :side]
     assert np.ptp(first) > 100
     for column in range(1, 4):
-        assert np.array_equal(grid[20 : 20 + 36, column * 42 : column * 42 + 36], first)
+        left = column * (side + 6)
+        assert np.array_equal(grid[20 : 20 + side, left : left + side], first)

@@ -157,7 +157,8 @@ def _train(request: TrainRequest, world: World) -> Iterator[Event]:
         for name, folder in zip(request.domains, request.folders, strict=True)
     )
     a, b = domains
-    make_run_folder(request.run_folder)
+    if world.is_main:
+        make_run_folder(request.run_folder)
     run = _Run(request, world, a, b)
     warnings = run.restore()
     world.barrier()  # all have read the folder before one writes to it

@@ -9,18 +9,26 @@ from typing import TypeAlias, TypeVar
 from cgtool.errors import ModelError
 from cgtool.models.discriminators import PatchConfig, PatchDiscriminator, PixelConfig, PixelDiscriminator
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
+from cgtool.models.resnet50 import ResNet50Config, ResNet50Discriminator, ResNet50Generator, ResNet50JudgeConfig
 from cgtool.models.unet import UNetConfig, UNetGenerator
 
-Generator: TypeAlias = ResNetGenerator | UNetGenerator
+Generator: TypeAlias = ResNetGenerator | UNetGenerator | ResNet50Generator
 """A translator of images; has ``config`` and ``stride`` (px)."""
 
-Discriminator: TypeAlias = PatchDiscriminator | PixelDiscriminator
+Discriminator: TypeAlias = PatchDiscriminator | PixelDiscriminator | ResNet50Discriminator
 """A judge of images; has ``config``."""
 
-Config: TypeAlias = ResNetConfig | UNetConfig | PatchConfig | PixelConfig
+Config: TypeAlias = ResNetConfig | UNetConfig | ResNet50Config | PatchConfig | PixelConfig | ResNet50JudgeConfig
 
-_C = TypeVar("_C", ResNetConfig, UNetConfig, PatchConfig, PixelConfig)
-_TYPES = {ResNetConfig: "resnet", UNetConfig: "unet", PatchConfig: "patch", PixelConfig: "pixel"}
+_C = TypeVar("_C", ResNetConfig, UNetConfig, ResNet50Config, PatchConfig, PixelConfig, ResNet50JudgeConfig)
+_TYPES = {
+    ResNetConfig: "resnet",
+    UNetConfig: "unet",
+    ResNet50Config: "resnet50",
+    PatchConfig: "patch",
+    PixelConfig: "pixel",
+    ResNet50JudgeConfig: "resnet50",
+}
 
 
 def describe(config: Config) -> dict[str, object]:
@@ -39,8 +47,10 @@ def build_generator(architecture: Mapping[str, object]) -> Generator:
             return ResNetGenerator(_configure(ResNetConfig, architecture))
         case "unet":
             return UNetGenerator(_configure(UNetConfig, architecture))
+        case "resnet50":
+            return ResNet50Generator(_configure(ResNet50Config, architecture))
         case other:
-            raise ModelError(f"unknown generator type {other!r}", hint="Known are resnet and unet.")
+            raise ModelError(f"unknown generator type {other!r}", hint="Known are resnet, unet and resnet50.")
 
 
 def build_discriminator(architecture: Mapping[str, object]) -> Discriminator:
@@ -54,8 +64,10 @@ def build_discriminator(architecture: Mapping[str, object]) -> Discriminator:
             return PatchDiscriminator(_configure(PatchConfig, architecture))
         case "pixel":
             return PixelDiscriminator(_configure(PixelConfig, architecture))
+        case "resnet50":
+            return ResNet50Discriminator(_configure(ResNet50JudgeConfig, architecture))
         case other:
-            raise ModelError(f"unknown discriminator type {other!r}", hint="Known are patch and pixel.")
+            raise ModelError(f"unknown discriminator type {other!r}", hint="Known are patch, pixel and resnet50.")
 
 
 def _configure(kind: type[_C], architecture: Mapping[str, object]) -> _C:

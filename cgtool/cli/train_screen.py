@@ -1,0 +1,115 @@
+"""What a training looks like: a progress bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from cgtool.tasks.train import Event, Finished, Prepared
+from cgtool.training import loop
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class TrainScreen:
+    """Shows a training's events. Use it as a context manager.
+
+    Args:
+        quiet: Warnings only.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._last_line = 0.0
+        self._task: TaskID | None = None
+        self._bar: Progress | None = None
+        if sys.stderr.isatty() and not quiet:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=20),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[words]}", style="cyan"),
+                console=Console(stderr=True),
+                transient=True,
+            )
+
+    def __enter__(self) -> TrainScreen:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Prepared):
+            self._prepared(event)
+        elif isinstance(event, loop.Progress):
+            self._progress(event)
+        else:
+            self._finished(event)
+
+    def _prepared(self, event: Prepared) -> None:
+        for warning in event.warnings:
+            self._line(f"warning: {warning}", urgent=True)
+        a, b = event.domains
+        processes = f", {event.processes} processes" if event.processes > 1 else ""
+        self._line(f"{len(a)} images of {a.name}, {len(b)} of {b.name}; {event.device}, {event.precision}{processes}")
+        begin = f"going on after step {event.step}" if event.step else "beginning"
+        self._line(f"{event.run_folder}: {begin}, to step {event.total_steps}")
+        if self._bar is not None:
+            self._task = self._bar.add_task("training", total=event.total_steps, completed=event.step, words="")
+
+    def _progress(self, event: loop.Progress) -> None:
+        metrics = event.metrics
+        losses = metrics.losses
+        words = (
+            f"epoch {metrics.epoch + 1}/{event.total_epochs}, {event.images_per_second:.1f} images/s, "
+            f"waiting for images {event.data_share:.0%}; "
+            f"G {_mean(losses, 'G_')} D {_mean(losses, 'D_')} cycle {_mean(losses, 'cycle_')}"
+        )
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=metrics.step, words=words)
+            return
+        now = time.monotonic()
+        if now - self._last_line >= _SECONDS_BETWEEN_LINES or metrics.step == event.total_steps:
+            self._last_line = now
+            self._line(f"step {metrics.step}/{event.total_steps}, {words}, {_duration(event.seconds_left)} left")
+
+    def _finished(self, event: Finished) -> None:
+        for warning in event.warnings:
+            self._line(f"warning: {warning}", urgent=True)
+        if event.model_folder is None:
+            self._line(f"stopped after step {event.step}; the same command goes on")
+        else:
+            self._line(f"trained {event.step} steps: {event.model_folder}")
+        self._line(f"report: {event.report}")
+
+    def _line(self, text: str, *, urgent: bool = False) -> None:
+        if self._quiet and not urgent:
+            return
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            click.echo(text, err=urgent)
+
+
+def _mean(losses: dict[str, float], prefix: str) -> str:
+    values = [value for name, value in losses.items() if name.startswith(prefix)]
+    return f"{sum(values) / len(values):.3f}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

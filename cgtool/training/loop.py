@@ -1,0 +1,229 @@
+"""The loop: steps, their metrics, checkpoints, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cgtool.errors import CgtoolError, OutOfMemoryError, Terminated
+from cgtool.training.checkpoints import Checkpoints
+from cgtool.training.data import Batches, normalize
+from cgtool.training.interruption import Interruption
+from cgtool.training.metrics import MetricsLog, StepMetrics
+from cgtool.training.schedule import learning_rate_factor
+from cgtool.training.state import TrainState
+from cgtool.training.step import DISCRIMINATOR_LOSSES
+
+_REPORT_EVERY_ON_GPU = 10
+"""Steps between two looks at the losses on a GPU: a look waits for it."""
+_COLLAPSED_LOSS = 1e-6
+_COLLAPSED_STEPS = 500
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training is.
+
+    Attributes:
+        metrics: The last step's.
+        total_steps: When it will be done.
+        total_epochs: Passes over the larger domain by then.
+        images_per_second: Images of both domains together, in the last steps.
+        data_share: The part of the time, 0 to 1, in which the last steps waited for images.
+        seconds_left: Estimate.
+    """
+
+    metrics: StepMetrics
+    total_steps: int
+    total_epochs: int
+    images_per_second: float
+    data_share: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Action:
+    """What the main process does every so many steps, and at the end.
+
+    Attributes:
+        every: Steps; 0 for the end alone.
+        run: Does it.
+    """
+
+    every: int
+    run: Callable[[], None]
+
+
+class Loop:
+    """Trains until the last step.
+
+    Args:
+        state: What is trained.
+        batches: Its images.
+        total_steps: The last step.
+        epoch_images: Images in a pass over the larger domain.
+        checkpoints: Where checkpoints go.
+        checkpoint_every: Steps between them; there is one at the end of each epoch as well.
+        facts: What checkpoints hold besides the state.
+        log: Where metrics go; None in all processes but the main one.
+        actions: What is done now and then, in the main process.
+    """
+
+    def __init__(
+        self,
+        state: TrainState,
+        batches: Batches,
+        *,
+        total_steps: int,
+        epoch_images: int,
+        checkpoints: Checkpoints,
+        checkpoint_every: int,
+        facts: Mapping[str, Any],
+        log: MetricsLog | None,
+        actions: Sequence[Action] = (),
+    ) -> None:
+        self._state = state
+        self._batches = batches
+        self._total_steps = total_steps
+        self._epoch_images = epoch_images
+        self._checkpoints = checkpoints
+        self._checkpoint_every = checkpoint_every
+        self._facts = facts
+        self._log = log
+        self._actions = actions
+        self._unseen: list[tuple[StepMetrics, Tensor]] = []
+        self._recent: deque[StepMetrics] = deque(maxlen=20)
+        self._names: list[str] = []
+        self._saved_step = state.step
+        self._collapsed: dict[str, int] = dict.fromkeys(DISCRIMINATOR_LOSSES, 0)
+
+    def run(self, stop_after: int | None = None) -> Iterator[Progress]:
+        """Train.
+
+        Args:
+            stop_after: Save and return after this step.
+
+        Yields:
+            The progress: after every step on a CPU, after some on a GPU.
+
+        Raises:
+            KeyboardInterrupt: SIGINT came; the step was finished and saved.
+            Terminated: SIGTERM came; likewise.
+            CgtoolError: A loss is not finite or the discriminators have collapsed; an image can no longer be read, or
+                a file can't be written.
+            OutOfMemoryError: The GPU's memory does not hold a batch.
+        """
+        state, interruption = self._state, Interruption()
+        last = min(self._total_steps, stop_after or self._total_steps)
+        with interruption.watch():
+            clock = time.perf_counter()
+            while state.step < last:
+                clock = self._step(clock)
+                due = [action for action in self._actions if action.every and state.step % action.every == 0]
+                save = self._checkpoint_due() or state.step == last
+                if not (due or save or self._report_due()):
+                    continue
+                yield self._report()
+                stop = state.world.largest(interruption.signal)
+                if save or stop:
+                    self._save()
+                if stop:
+                    raise KeyboardInterrupt if stop == signal.SIGINT else Terminated("stopped by SIGTERM; all is saved")
+                if state.step < self._total_steps:
+                    self._act(due)
+        if state.step >= self._total_steps:
+            self._act(self._actions)
+
+    def _step(self, clock: float) -> float:
+        state = self._state
+        fetching = time.perf_counter()
+        raw = [next(self._batches) for _ in range(state.config.accumulate)]
+        data_seconds = time.perf_counter() - fetching
+        rate = state.config.lr * learning_rate_factor(state.step, self._total_steps, state.config.decay)
+        epoch = state.images // self._epoch_images
+        try:
+            pairs = [(normalize(x, state.world.device), normalize(y, state.world.device)) for x, y in raw]
+            losses = state.advance(pairs, self._total_steps)
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemoryError(
+                "the GPU's memory does not hold this batch",
+                hint=f"Halve --batch (now {state.config.batch}) and double --accumulate, or use a smaller --crop-size",
+            ) from error
+        now = time.perf_counter()
+        self._names = list(losses)
+        metrics = StepMetrics(state.step, epoch, rate, now - clock, data_seconds, {})
+        self._unseen.append((metrics, torch.stack(list(losses.values()))))
+        return now
+
+    def _report_due(self) -> bool:
+        return self._state.world.device.type == "cpu" or self._state.step % _REPORT_EVERY_ON_GPU == 0
+
+    def _checkpoint_due(self) -> bool:
+        state = self._state
+        epochs_before = (state.images - state.images_per_step) // self._epoch_images
+        return state.step % self._checkpoint_every == 0 or state.images // self._epoch_images > epochs_before
+
+    def _report(self) -> Progress:
+        """Look at the losses of the steps since the last report, check and log them."""
+        values = self._state.world.mean(torch.stack([losses for _, losses in self._unseen])).tolist()
+        for (metrics, _), row in zip(self._unseen, values, strict=True):
+            metrics.losses.update(zip(self._names, row, strict=True))
+            self._check(metrics)
+            self._recent.append(metrics)
+            if self._log is not None:
+                self._log.write(metrics)
+        metrics = self._unseen[-1][0]
+        self._unseen.clear()
+        seconds = sum(recent.seconds for recent in self._recent) / len(self._recent)
+        waiting = sum(recent.data_seconds for recent in self._recent) / len(self._recent)
+        return Progress(
+            metrics,
+            total_steps=self._total_steps,
+            total_epochs=-(-self._total_steps * self._state.images_per_step // self._epoch_images),
+            images_per_second=2 * self._state.images_per_step / seconds,
+            data_share=waiting / seconds,
+            seconds_left=(self._total_steps - metrics.step) * seconds,
+        )
+
+    def _check(self, metrics: StepMetrics) -> None:
+        for name, value in metrics.losses.items():
+            if not math.isfinite(value):
+                raise self._diverged(f"the loss {name} became {value} at step {metrics.step}")
+        for name in DISCRIMINATOR_LOSSES:
+            self._collapsed[name] = self._collapsed[name] + 1 if metrics.losses[name] < _COLLAPSED_LOSS else 0
+            if self._collapsed[name] >= _COLLAPSED_STEPS:
+                raise self._diverged(
+                    f"the loss {name} has been 0 for {_COLLAPSED_STEPS} steps, up to step {metrics.step}: "
+                    "the discriminator has won, and its generator learns nothing more"
+                )
+
+    def _diverged(self, what: str) -> CgtoolError:
+        steps = self._checkpoints.steps()
+        good = f"The last good checkpoint is {self._checkpoints.path(steps[-1])}" if steps else "There is no checkpoint"
+        return CgtoolError(what, hint=f"{good}. Run again with --allow-change and a lower --lr, or --precision fp32")
+
+    def _save(self) -> None:
+        state = self._state
+        if state.step == self._saved_step:
+            return
+        if not state.weights_are_finite():
+            raise self._diverged(f"a weight is not finite after step {state.step}")
+        if self._log is not None:
+            self._log.sync()
+            self._checkpoints.save(state.step, {**state.state_dict(), **self._facts})
+        state.world.barrier()
+        self._saved_step = state.step
+
+    def _act(self, actions: Sequence[Action]) -> None:
+        if self._log is not None:
+            for action in actions:
+                action.run()
+        self._state.world.barrier()

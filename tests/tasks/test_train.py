@@ -1,0 +1,404 @@
+"""Training from Python: exact resume, what a run leaves behind, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cgtool.errors import CgtoolError, ModelError, Terminated, UsageError
+from cgtool.models.folder import read_model_folder
+from cgtool.models.weights import load_generator
+from cgtool.tasks.train import Finished, Prepared, TrainRequest, train
+from cgtool.training import loop
+from cgtool.training.checkpoints import Checkpoints
+from cgtool.training.loop import Progress
+from cgtool.training.metrics import read_metrics
+from cgtool.training.state import TrainState
+from cgtool.training.step import Losses
+from tests.training.toy import tiny_config, write_domains
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_domains(tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def request(
+    root: Path, data: Path, *, name: str = "toy", config: dict[str, Any] | None = None, **changes: object
+) -> TrainRequest:
+    made = TrainRequest(
+        name=name,
+        domains=("red", "blue"),
+        folders=(data / "trainA", data / "trainB"),
+        test_folders=(data / "testA", data / "testB"),
+        config=tiny_config(**(config or {})),
+        runs_dir=root / "runs",
+        engines_dir=root / "engines",
+        workers=1,
+    )
+    return dataclasses.replace(made, **changes)  # type: ignore[arg-type]  # the tests'
+
+
+def run(wanted: TrainRequest) -> tuple[Prepared, list[Progress], Finished]:
+    prepared, *progress, finished = train(wanted)
+    assert isinstance(prepared, Prepared)
+    assert isinstance(finished, Finished)
+    return prepared, [event for event in progress if isinstance(event, Progress)], finished
+
+
+def last_checkpoint(wanted: TrainRequest) -> dict[str, Any]:
+    content, _ = Checkpoints(wanted.run_folder / "checkpoints", 3).load_last()
+    assert content is not None
+    return content
+
+
+def losses_of(wanted: TrainRequest) -> list[dict[str, Any]]:
+    times = ("seconds", "data_seconds")
+    lines = read_metrics(wanted.run_folder / "metrics.jsonl")
+    return [{key: value for key, value in line.items() if key not in times} for line in lines]
+
+
+def assert_equal(one: Any, other: Any, where: str = "") -> None:  # noqa: ANN401
+    assert type(one) is type(other), where
+    if isinstance(one, torch.Tensor):
+        assert one.dtype == other.dtype, where
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key, value in one.items():
+            assert_equal(value, other[key], f"{where}.{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for index, value in enumerate(one):
+            assert_equal(value, other[index], f"{where}[{index}]")
+    else:
+        assert one == other, where
+
+
+EXACT = {
+    "plain": {},
+    "everything": {
+        "dropout": True, "batch": 2, "accumulate": 2, "augment": "color", "gan_loss": "hinge", "pool_size": 6,
+        "ema": 0.99, "decay": 0.8,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", EXACT.values(), ids=EXACT)
+def test_twenty_steps_equal_ten_and_the_same_command_again(tmp_path: Path, data: Path, options: dict[str, Any]) -> None:
+    whole = request(tmp_path / "whole", data, config=options)
+    parts = request(tmp_path / "parts", data, config=options)
+    _, progress, finished = run(whole)
+    assert [event.metrics.step for event in progress] == list(range(1, 21))
+    assert (finished.step, finished.model_folder) == (20, whole.model_folder)
+
+    _, _, stopped = run(dataclasses.replace(parts, stop_after=10))
+    assert (stopped.step, stopped.model_folder) == (10, None)
+    assert not parts.model_folder.exists()
+    torch.manual_seed(99)  # another process's generators are elsewhere
+    prepared, _, finished = run(parts)
+    assert (prepared.step, finished.step) == (10, 20)
+
+    one, other = last_checkpoint(whole), last_checkpoint(parts)
+    assert one.pop("id") != other.pop("id")
+    assert_equal(one, other)
+    assert losses_of(whole) == losses_of(parts)
+    for file in ("A_to_B.safetensors", "B_to_A.safetensors"):
+        assert (whole.model_folder / file).read_bytes() == (parts.model_folder / file).read_bytes()
+
+
+def test_another_seed_is_another_training(tmp_path: Path, data: Path) -> None:
+    some, others = (
+        request(tmp_path / str(seed), data, config={"steps": 2, "seed": seed}, sample_every=0) for seed in (0, 1)
+    )
+    run(some)
+    run(others)
+    assert losses_of(some) != losses_of(others)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)], ids=["SIGINT", "SIGTERM"]
+)
+def test_a_signal_saves_the_step_and_stops(
+    tmp_path: Path, data: Path, number: signal.Signals, error: type[BaseException]
+) -> None:
+    wanted = request(tmp_path, data, config={"steps": 30})
+    before = signal.getsignal(number)
+
+    def run_and_signal() -> None:
+        for event in train(wanted):
+            if isinstance(event, Progress) and event.metrics.step == 3:
+                os.kill(os.getpid(), number)
+
+    with pytest.raises(error):
+        run_and_signal()
+    assert last_checkpoint(wanted)["step"] == 3
+    assert len(read_metrics(wanted.run_folder / "metrics.jsonl")) == 3
+    assert signal.getsignal(number) == before
+
+
+def test_checkpoints_come_every_epoch_and_every_so_many_steps(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, checkpoint_every=4, keep=100, sample_every=0)
+    run(wanted)
+    # Six images in each domain.
+    assert Checkpoints(wanted.run_folder / "checkpoints", 1).steps() == [4, 6, 8, 12, 16, 18, 20]
+
+
+def test_a_run_folder_holds_what_one_may_want_to_see(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, name="toy_<run>"[:3], sample_every=8, export_every=16)
+    run(wanted)
+    folder = wanted.run_folder
+    config = json.loads((folder / "config.json").read_text())
+    assert config["config"]["generator"] == "resnet6"
+    assert config["data"]["A"]["images"] == 6
+    assert config["versions"]["torch"] == torch.__version__
+    assert len(read_metrics(folder / "metrics.jsonl")) == 20
+    assert list((folder / "tensorboard").glob("events.*"))
+    samples = sorted((folder / "samples").iterdir())
+    assert [path.stem for path in samples] == ["step_00000008", "step_00000016", "step_00000020"]
+    with Image.open(samples[-1]) as grid:
+        assert grid.size == (2 * 4 * (3 * 36 + 6) + 18, 20 + 2 * (3 * 36 + 6))
+    page = (folder / "report.html").read_text()
+    pictures = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page)
+    assert len(pictures) == 4
+    assert base64.b64decode(pictures[1][1]) == samples[-1].read_bytes()
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_the_model_folder_is_the_averaged_generators(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"ema": 0.5}, sample_every=0)
+    run(wanted)
+    model = read_model_folder(wanted.model_folder)
+    assert (model.name, model.domains, model.training_scale, model.stride) == ("toy", ("red", "blue"), 36, 4)
+    provenance = json.loads(json.dumps(model.provenance))
+    assert (provenance["steps"], provenance["seed"], provenance["averaged"]) == (20, 0, True)
+    assert provenance["data"]["A"]["images"] == 6
+    assert str(tmp_path) not in json.dumps(provenance)
+    checkpoint = last_checkpoint(wanted)
+    for direction in model.directions:
+        weights = load_generator(model, direction).state_dict()
+        averaged = checkpoint["averages"][direction]["weights"]
+        newest = checkpoint["networks"][direction]
+        for key, value in weights.items():
+            assert torch.equal(value, averaged[key].half().float())
+        assert any(not torch.equal(averaged[key], newest[key]) for key in averaged)
+
+
+def test_a_finished_run_is_only_exported_again(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"steps": 2})
+    run(wanted)
+    first = (wanted.model_folder / "model.json").read_text()
+    _, progress, finished = run(dataclasses.replace(wanted, save_init=tmp_path / "init"))
+    assert not progress
+    assert not finished.warnings
+    assert (wanted.model_folder / "model.json").read_text() == first
+    assert (tmp_path / "init" / "init.json").is_file()
+
+
+def test_another_model_of_that_name_is_moved_aside(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"steps": 1})
+    run(wanted)
+    kept = (wanted.model_folder / "model.json").read_text()
+    again = dataclasses.replace(wanted, runs_dir=tmp_path / "other")
+    _, _, finished = run(again)
+    aside = wanted.engines_dir / "toy.previous-1"
+    assert "moved to" in finished.warnings[0]
+    assert (aside / "model.json").read_text() == kept
+    assert read_model_folder(wanted.model_folder).provenance["run"] != read_model_folder(aside).provenance["run"]
+
+
+CHANGES = [("lr", 0.001), ("batch", 2), ("gan_loss", "bce"), ("steps", 40), ("seed", 5), ("load_size", 40)]
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory, data: Path) -> TrainRequest:
+    wanted = request(tmp_path_factory.mktemp("stopped"), data)
+    run(dataclasses.replace(wanted, stop_after=2))
+    return wanted
+
+
+@pytest.mark.parametrize(("name", "value"), CHANGES)
+def test_a_changed_option_is_refused_by_name(stopped: TrainRequest, name: str, value: object) -> None:
+    changed = dataclasses.replace(stopped, config=dataclasses.replace(stopped.config, **{name: value}))  # type: ignore[arg-type]  # one of CHANGES
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} from .* to {value}") as caught:
+        run(changed)
+    assert "--allow-change" in str(caught.value)
+
+
+def test_allowed_changes_are_noted(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"steps": 4})
+    run(dataclasses.replace(wanted, stop_after=2))
+    config = dataclasses.replace(wanted.config, lr=0.001, ema=0.0, batch=2)
+    prepared, _, finished = run(dataclasses.replace(wanted, config=config, allow_change=True))
+    assert sum("not exact" in warning for warning in prepared.warnings) == 3
+    assert finished.step == 4
+    assert {change["option"] for change in last_checkpoint(wanted)["changes"]} == {"--lr", "--ema", "--batch"}
+    rates = [line["learning_rate"] for line in read_metrics(wanted.run_folder / "metrics.jsonl")]
+    assert rates == pytest.approx([2e-4, 2e-4, 1e-3, 5e-4])
+
+
+def test_other_images_are_refused(tmp_path: Path, stopped: TrainRequest) -> None:
+    other = write_domains(tmp_path, count=7)
+    with pytest.raises(UsageError, match=r"--a from 6 images to 7 other images"):
+        run(dataclasses.replace(stopped, folders=(other / "trainA", stopped.folders[1])))
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(stopped: TrainRequest) -> None:
+    config = dataclasses.replace(stopped.config, ngf=5)
+    with pytest.raises(ModelError, match="another architecture") as caught:
+        run(dataclasses.replace(stopped, config=config, allow_change=True))
+    assert str(caught.value).count("\n") == 0
+    assert "step_00000002.pt" in str(caught.value)
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = request(tmp_path, data, checkpoint_every=2)
+    advance = TrainState.advance
+
+    def poisoned(state: TrainState, *arguments: Any) -> Losses:  # noqa: ANN401
+        if state.step == 5:
+            next(iter(state.generators["A_to_B"].parameters())).data.fill_(float("nan"))
+        return advance(state, *arguments)
+
+    monkeypatch.setattr(TrainState, "advance", poisoned)
+    with pytest.raises(CgtoolError, match="became nan at step 6") as caught:
+        run(wanted)
+    assert "step_00000004.pt" in str(caught.value)
+    monkeypatch.undo()
+    prepared, _, _ = run(wanted)
+    assert prepared.step == 4
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    advance = TrainState.advance
+
+    def poisoned(state: TrainState, *arguments: Any) -> Losses:  # noqa: ANN401
+        losses = advance(state, *arguments)
+        if state.step == 4:
+            next(iter(state.discriminators["B"].parameters())).data[0] = float("inf")
+        return losses
+
+    monkeypatch.setattr(TrainState, "advance", poisoned)
+    wanted = request(tmp_path, data, checkpoint_every=2)
+    with pytest.raises(CgtoolError, match="not finite after step 4"):
+        run(wanted)
+    assert last_checkpoint(wanted)["step"] == 2
+
+
+def test_a_discriminator_that_has_won_stops_the_training(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "_COLLAPSED_STEPS", 3)
+    advance = TrainState.advance
+
+    def won(state: TrainState, *arguments: Any) -> Losses:  # noqa: ANN401
+        losses = advance(state, *arguments)
+        return {**losses, "D_A": torch.zeros(())} if state.step > 4 else losses
+
+    monkeypatch.setattr(TrainState, "advance", won)
+    with pytest.raises(CgtoolError, match="D_A has been 0 for 3 steps, up to step 7"):
+        run(request(tmp_path, data))
+
+
+def test_a_warm_start_crosses_machines(tmp_path: Path, data: Path) -> None:
+    first = request(tmp_path / "first", data, config={"steps": 3}, save_init=tmp_path / "init")
+    run(first)
+    files = {path.name for path in (tmp_path / "init").iterdir()}
+    names = ("A_to_B", "B_to_A", "A_to_B.ema", "B_to_A.ema", "D_A", "D_B")
+    assert files == {"init.json", *(f"{name}.safetensors" for name in names)}
+    source = last_checkpoint(first)
+
+    second = request(tmp_path / "second", data, config={"steps": 5, "lr": 0.0}, init=tmp_path / "init")
+    prepared, progress, _ = run(second)
+    assert prepared.step == 3
+    assert [event.metrics.step for event in progress] == [4, 5]
+    checkpoint = last_checkpoint(second)
+    for name, state in checkpoint["networks"].items():  # the learning rate is 0
+        for key, value in state.items():
+            assert torch.equal(value, source["networks"][name][key].half().float())
+    assert checkpoint["optimizers"][0]["state"][0]["step"].item() == 2  # fresh
+    provenance = json.loads(json.dumps(read_model_folder(second.model_folder).provenance))
+    assert provenance["init"]["step"] == 3
+    assert provenance["init"]["provenance"]["run"] == source["id"]
+
+    done = request(tmp_path / "third", data, config={"steps": 3}, init=tmp_path / "init")
+    with pytest.raises(UsageError, match="3 steps already"):
+        run(done)
+    other = request(tmp_path / "fourth", data, config={"ngf": 5}, init=tmp_path / "init")
+    with pytest.raises(ModelError, match=r"ngf=4.* but this training's is .*ngf=5"):
+        run(other)
+    (tmp_path / "init" / "D_A.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ModelError, match=r"D_A.safetensors: changed or damaged"):
+        run(dataclasses.replace(second, name="fifth"))
+
+
+def test_a_warm_start_replaces_nothing_else(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "love.txt").touch()
+    with pytest.raises(UsageError, match="no warm start"):
+        run(request(tmp_path, data, save_init=tmp_path / "letters"))
+
+
+def test_files_that_are_no_images_are_warned_of(tmp_path: Path) -> None:
+    data = write_domains(tmp_path / "data")
+    (data / "trainB" / "broken.png").write_text("no image")
+    prepared, _, _ = run(request(tmp_path, data, config={"steps": 1}))
+    assert len(prepared.warnings) == 1
+    assert str(data / "trainB" / "broken.png") in prepared.warnings[0]
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "a name that is no folder's": ({"name": "../s"}, "can't be a model's name"),
+    "equal domains": ({"domains": ("red", "Red")}, "both domains"),
+    "a missing folder": ({"folders": (Path("nowhere"), Path("nowhere"))}, "nowhere: .*no such folder"),
+    "no such warm start": ({"init": Path("nowhere")}, "nowhere.*--save-init"),
+    "no such device": ({"config": tiny_config(device="tpu")}, "--device tpu"),
+    "a run folder that can't be written": ({"runs_dir": Path("/proc/cgtool")}, "run folder can't be written"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), BAD.values(), ids=BAD)
+def test_bad_requests_get_one_line_with_what_to_do(
+    tmp_path: Path, data: Path, changes: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(CgtoolError, match=words) as caught:
+        run(dataclasses.replace(request(tmp_path, data), **changes))
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_samples_show_what_the_generators_make(tmp_path: Path, data: Path) -> None:
+    """With an identity in the generators' place, all columns show the same image."""
+    from cgtool.training.samples import Sampler
+
+    paths = [sorted((data / f"test{letter}").iterdir()) for letter in "AB"]
+    sampler = Sampler(("red", "blue"), (paths[0], paths[1]), 36, 4, torch.device("cpu"))
+    grid = sampler.grid({"A_to_B": torch.nn.Identity(), "B_to_A": torch.nn.Identity()})  # type: ignore[dict-item]  # stands for one
+    side = 3 * 36
+    first = grid[20 : 20 + side, :side]
+    assert np.ptp(first) > 100
+    for column in range(1, 4):
+        left = column * (side + 6)
+        assert np.array_equal(grid[20 : 20 + side, left : left + side], first)

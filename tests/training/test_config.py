@@ -1,0 +1,82 @@
+"""Presets, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cgtool.errors import UsageError
+from cgtool.models.architecture import build_discriminator, build_generator
+from cgtool.training.config import (
+    DISCRIMINATORS,
+    GENERATORS,
+    PRESETS,
+    DiscriminatorName,
+    GeneratorName,
+    Preset,
+    TrainConfig,
+    Upsampling,
+    resolve,
+)
+
+
+def test_the_papers_numbers() -> None:
+    config = resolve("paper", {})
+    assert config == TrainConfig()
+    assert (config.generator, config.ngf, config.load_size, config.crop_size, config.batch) == (
+        "resnet9", 64, 286, 256, 1,
+    )  # fmt: skip
+    assert (config.epochs, config.decay, config.lr, config.beta1, config.beta2) == (200, 0.5, 2e-4, 0.5, 0.999)
+    assert (config.cycle_weight, config.identity_weight, config.pool_size, config.gan_loss) == (10, 0.5, 50, "lsgan")
+
+
+def test_the_tutorials_numbers() -> None:
+    config = resolve("seed", {})
+    assert (config.generator, config.discriminator, config.gan_loss, config.cycle_loss) == (
+        "resnet50", "resnet50", "bce", "l1",
+    )  # fmt: skip
+    assert (config.crop_size, config.epochs, config.decay, config.lr, config.beta1) == (64, 100, 0.0, 2e-4, 0.5)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_any_option_overrides_a_preset_and_none_does_not(preset: Preset) -> None:
+    config = resolve(preset, {"lr": 0.001, "batch": 3, "gan_loss": None})
+    assert (config.lr, config.batch, config.gan_loss) == (0.001, 3, resolve(preset, {}).gan_loss)
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("upsample", ["transposed", "resize"])
+def test_every_generator_can_be_built(generator: GeneratorName, upsample: Upsampling) -> None:
+    size = {"unet256": 256, "unet128": 128}.get(generator, 64)
+    config = TrainConfig(generator=generator, upsample=upsample, ngf=4, crop_size=size)
+    assert build_generator(config.generator_architecture()).config.upsample == upsample
+
+
+@pytest.mark.parametrize("discriminator", DISCRIMINATORS)
+def test_every_discriminator_can_be_built(discriminator: DiscriminatorName) -> None:
+    build_discriminator(TrainConfig(discriminator=discriminator, ndf=4).discriminator_architecture())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"generator": "resnet7"}, "--generator"),
+        ({"precision": "int8"}, "--precision"),
+        ({"lr": -1}, "--lr"),
+        ({"decay": 1.5}, "--decay"),
+        ({"ema": 1.0}, "--ema"),
+        ({"batch": 0}, "--batch"),
+        ({"steps": 0}, "--steps"),
+        ({"crop_size": 130}, "--crop-size"),
+        ({"generator": "unet256", "crop_size": 128}, "--crop-size"),
+        ({"crop_size": 256, "load_size": 200}, "--load-size"),
+        ({"generator": "resnet50", "crop_size": 80}, "--crop-size"),
+        ({"encoder_weights": "x.pth"}, "--encoder-weights"),
+        ({"depth": 3}, "depth"),
+    ],
+)
+def test_bad_options_are_refused_by_name(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(UsageError, match=named) as caught:
+        resolve("paper", options)
+    assert caught.value.hint

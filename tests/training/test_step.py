@@ -1,0 +1,298 @@
+"""The step against the paper's equations, written out in float64 image by image, without the step's own shortcuts."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cgtool.models.discriminators import PatchConfig, PatchDiscriminator
+from cgtool.models.resnet import ResNetConfig, ResNetGenerator
+from cgtool.training.config import CYCLE_LOSSES, GAN_LOSSES, CycleLoss, GanLoss
+from cgtool.training.data import normalize
+from cgtool.training.parallel import World
+from cgtool.training.pool import ImagePool
+from cgtool.training.state import TrainState
+from cgtool.training.step import Networks, Objective, Optimization, train_step
+from tests.training.toy import tiny_config
+
+CHOICES = list(itertools.product(GAN_LOSSES, CYCLE_LOSSES))
+LAMBDA, IDENTITY = 10.0, 0.5
+WORLD = World(0, 1, torch.device("cpu"))
+
+
+def no_chance() -> tuple[torch.Generator, torch.Generator]:
+    return torch.Generator(), torch.Generator()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def networks() -> Networks:
+    torch.manual_seed(3)
+    generator = ResNetConfig(blocks=1, ngf=3, upsample="resize")
+    judge = PatchConfig(n_layers=1, ndf=3)
+    return Networks(
+        *(ResNetGenerator(generator) for _ in "GF"),
+        *(PatchDiscriminator(judge) for _ in "XY"),
+    )
+
+
+def images(count: int) -> tuple[Tensor, Tensor]:
+    rng = torch.Generator().manual_seed(7)
+    x, y = (torch.rand(count, 3, 12, 16, generator=rng, dtype=torch.float64) * 2 - 1 for _ in "XY")
+    return x, y
+
+
+def optimization(nets: Networks, lr: float = 1e-3, pool: int = 0) -> Optimization:
+    return Optimization(
+        torch.optim.Adam(nets.generator_parameters(), lr=lr, betas=(0.5, 0.999)),
+        torch.optim.Adam(nets.discriminator_parameters(), lr=lr, betas=(0.5, 0.999)),
+        torch.amp.GradScaler("cpu", enabled=False),
+        (ImagePool(pool), ImagePool(pool)),
+    )
+
+
+def step(
+    nets: Networks, state: Optimization, gan: GanLoss, cycle: CycleLoss, batches: list[tuple[Tensor, Tensor]]
+) -> dict[str, Tensor]:
+    objective = Objective(gan, cycle, LAMBDA, IDENTITY)
+    return train_step(nets, objective, state, batches, world=WORLD, precision="fp32", rngs=no_chance())
+
+
+def log_sigmoid(value: Tensor) -> Tensor:
+    return -torch.log1p(torch.exp(-value))
+
+
+def average(values: list[Tensor]) -> Tensor:
+    """The mean over equally large images' elements."""
+    return torch.cat([value.flatten() for value in values]).sum() / sum(value.numel() for value in values)
+
+
+def generator_terms(gan: GanLoss, logits: Tensor) -> Tensor:
+    return {"lsgan": (logits - 1) ** 2, "bce": -log_sigmoid(logits), "hinge": -logits}[gan]
+
+
+def judge_terms(gan: GanLoss, real: Tensor, fake: Tensor) -> Tensor:
+    zero = torch.zeros((), dtype=real.dtype)
+    return {
+        "lsgan": (real - 1) ** 2 + fake**2,
+        "bce": -log_sigmoid(real) - log_sigmoid(-fake),
+        "hinge": torch.maximum(zero, 1 - real) + torch.maximum(zero, 1 + fake),
+    }[gan]
+
+
+def paper_losses(nets: Networks, gan: GanLoss, cycle: CycleLoss, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    """Equations 1 to 3 of Zhu et al. 2017 and the identity loss of section 5.2, one image and one term at a time."""
+    terms: dict[str, list[Tensor]] = {}
+    power = 1 if cycle == "l1" else 2
+    for k in range(len(x)):
+        xk, yk = x[k : k + 1], y[k : k + 1]
+        with torch.no_grad():
+            past_y, past_x = nets.G(xk), nets.F(yk)
+        for name, value in {
+            "G_A_to_B": generator_terms(gan, nets.D_Y(nets.G(xk))),
+            "G_B_to_A": generator_terms(gan, nets.D_X(nets.F(yk))),
+            "cycle_A": LAMBDA * torch.abs(nets.F(nets.G(xk)) - xk) ** power,
+            "cycle_B": LAMBDA * torch.abs(nets.G(nets.F(yk)) - yk) ** power,
+            "identity_A": LAMBDA * IDENTITY * torch.abs(nets.F(xk) - xk),
+            "identity_B": LAMBDA * IDENTITY * torch.abs(nets.G(yk) - yk),
+            "D_A": judge_terms(gan, nets.D_X(xk), nets.D_X(past_x)) / 2,
+            "D_B": judge_terms(gan, nets.D_Y(yk), nets.D_Y(past_y)) / 2,
+        }.items():
+            terms.setdefault(name, []).append(value)
+    return {name: average(values) for name, values in terms.items()}
+
+
+def paper_objectives(losses: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    judges = losses["D_A"] + losses["D_B"]
+    return sum(losses.values(), torch.zeros((), dtype=torch.float64)) - judges, judges
+
+
+def double(nets: Networks) -> Networks:
+    return Networks(*(copy.deepcopy(net).double() for net in (nets.G, nets.F, nets.D_X, nets.D_Y)))
+
+
+@pytest.mark.parametrize(("gan", "cycle"), CHOICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_losses_and_gradients_are_the_papers(gan: GanLoss, cycle: CycleLoss, dtype: torch.dtype) -> None:
+    nets = networks()
+    reference = double(nets)
+    nets = Networks(*(net.to(dtype) for net in (nets.G, nets.F, nets.D_X, nets.D_Y)))
+    x, y = images(4)
+    expected = paper_losses(reference, gan, cycle, x, y)
+    for total, parameters in zip(
+        paper_objectives(expected),
+        (reference.generator_parameters(), reference.discriminator_parameters()),
+        strict=True,
+    ):
+        for parameter, gradient in zip(parameters, torch.autograd.grad(total, parameters), strict=True):
+            parameter.grad = gradient
+    # Two batches of two, accumulated.
+    batches = [(x[k : k + 2].to(dtype), y[k : k + 2].to(dtype)) for k in (0, 2)]
+    measured = step(nets, optimization(nets), gan, cycle, batches)
+
+    tolerance = 2e-4 if dtype == torch.float32 else 1e-9
+    assert measured.keys() == expected.keys()
+    for name, value in expected.items():
+        assert measured[name].item() == pytest.approx(value.item(), rel=tolerance, abs=tolerance), name
+    for ours, theirs in (
+        (nets.generator_parameters(), reference.generator_parameters()),
+        (nets.discriminator_parameters(), reference.discriminator_parameters()),
+    ):
+        # As one vector: a bias before an instance normalization has a gradient of 0, whose rounding is all noise.
+        mine, its = (
+            torch.cat([p.grad.double().flatten() for p in some if p.grad is not None]) for some in (ours, theirs)
+        )
+        assert (mine - its).norm() <= tolerance * its.norm()
+
+
+@pytest.mark.parametrize(("batch", "accumulate"), [(1, 4), (2, 2), (4, 1)])
+def test_a_trainings_own_networks_have_the_papers_gradients(batch: int, accumulate: int) -> None:
+    """As the loop builds and feeds them, down to the layout in memory: single images are a case of their own."""
+    state = TrainState(tiny_config(batch=batch, accumulate=accumulate, pool_size=0), WORLD)
+    reference = Networks(
+        *(copy.deepcopy(net).double() for net in (*state.generators.values(), *state.discriminators.values()))
+    )
+    pixels = torch.randint(0, 256, (2, 4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    x, y = (normalize(some, WORLD.device) for some in pixels)
+    state.advance(list(zip(torch.split(x, batch), torch.split(y, batch), strict=True)), 10)
+    generators, judges = paper_objectives(paper_losses(reference, "lsgan", "l1", x.double(), y.double()))
+    for total, ours, theirs in (
+        (generators, list(state.generators.values()), reference.generator_parameters()),
+        (judges, list(state.discriminators.values()), reference.discriminator_parameters()),
+    ):
+        mine = torch.cat([p.grad.double().flatten() for net in ours for p in net.parameters() if p.grad is not None])
+        right = torch.cat([gradient.flatten() for gradient in torch.autograd.grad(total, theirs)])
+        # Rounding moves some pixels across a kink of L1 or ReLU.
+        assert (mine - right).norm() <= 0.02 * right.norm()
+
+
+@pytest.mark.parametrize(("gan", "cycle"), CHOICES)
+def test_the_papers_gradients_are_the_losses_slopes(gan: GanLoss, cycle: CycleLoss) -> None:
+    """The step's gradient along a random direction, against the difference of losses on both sides of it."""
+    nets = Networks(*(net.double() for net in (lambda n: (n.G, n.F, n.D_X, n.D_Y))(networks())))
+    x, y = images(2)
+    probe = double(nets)
+    step(nets, optimization(nets), gan, cycle, [(x, y)])
+    rng = torch.Generator().manual_seed(1)
+    width = 1e-7  # wider, some ReLU's kink lies between
+    for part, (ours, parameters) in enumerate(
+        (
+            (nets.generator_parameters(), probe.generator_parameters()),
+            (nets.discriminator_parameters(), probe.discriminator_parameters()),
+        )
+    ):
+        direction = [torch.randn(p.shape, generator=rng, dtype=torch.float64) for p in parameters]
+        slope = sum((p.grad * d).sum().item() for p, d in zip(ours, direction, strict=True) if p.grad is not None)
+        sides = []
+        for sign in (1, -1):
+            moved = copy.deepcopy(probe)
+            for p, d in zip(
+                moved.discriminator_parameters() if part else moved.generator_parameters(), direction, strict=True
+            ):
+                p.data += sign * width * d
+            # The discriminators' loss has the fakes of the unmoved generators, which part 1 leaves alone.
+            sides.append(paper_objectives(paper_losses(moved, gan, cycle, x, y))[part].item())
+        assert slope == pytest.approx((sides[0] - sides[1]) / (2 * width), rel=1e-4, abs=1e-6)
+
+
+def test_the_update_is_adams_with_the_papers_betas() -> None:
+    nets = networks()
+    before = [p.detach().clone() for p in nets.generator_parameters()]
+    x, y = (images_.float() for images_ in images(1))
+    step(nets, optimization(nets, lr=1e-3), "lsgan", "l1", [(x, y)])
+    # Adam's first step has the gradient's sign and the learning rate's size, whatever the betas.
+    for old, p in zip(before, nets.generator_parameters(), strict=True):
+        assert p.grad is not None
+        clear = p.grad.abs() > 1e-4
+        assert torch.allclose((old - p.detach())[clear], 1e-3 * p.grad.sign()[clear], rtol=1e-2)
+
+
+class Counting(nn.Module):
+    """Counts the images that go through a network."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.seen: list[bytes] = []
+
+    def forward(self, image: Tensor) -> Tensor:
+        self.seen += [one.detach().numpy().tobytes() for one in image]
+        result: Tensor = self.net(image)
+        return result
+
+
+def test_no_image_goes_twice_through_a_generator() -> None:
+    plain = networks()
+    nets = Networks(*(Counting(net) for net in (plain.G, plain.F, plain.D_X, plain.D_Y)))
+    x, y = (images_.float() for images_ in images(2))
+    step(nets, optimization(nets), "lsgan", "l1", [(x, y)])
+    for generator in (nets.G, nets.F):
+        assert isinstance(generator, Counting)
+        assert len(generator.seen) == 3 * 2  # translated, identity, back
+        assert len(set(generator.seen)) == len(generator.seen)
+
+
+def test_discriminators_see_the_pools_fakes() -> None:
+    plain = networks()
+    nets = Networks(plain.G, plain.F, Counting(plain.D_X), Counting(plain.D_Y))
+    state = optimization(nets, pool=1)
+    seen = set()
+    for seed in range(12):
+        rng = torch.Generator().manual_seed(seed)
+        x, y = (torch.rand(1, 3, 12, 16, generator=rng) * 2 - 1 for _ in "XY")
+        objective = Objective("lsgan", "l1", LAMBDA, IDENTITY)
+        train_step(nets, objective, state, [(x, y)], world=WORLD, precision="fp32", rngs=(rng, rng))
+        judge = nets.D_Y
+        assert isinstance(judge, Counting)
+        fresh, real, shown = judge.seen[-3:]
+        assert real == y.numpy().tobytes()
+        seen.add(fresh == shown)
+    assert seen == {True, False}
+
+
+def test_a_step_in_bf16_is_near_one_in_fp32() -> None:
+    x, y = (images_.float() for images_ in images(2))
+    results = []
+    for precision in ("fp32", "bf16"):
+        nets = networks()
+        losses = train_step(
+            nets,
+            Objective(),
+            optimization(nets),
+            [(x, y)],
+            world=WORLD,
+            precision=precision,
+            rngs=no_chance(),
+        )
+        assert all(value.dtype == torch.float32 for value in losses.values())
+        gradient = torch.cat([p.grad.flatten() for p in nets.generator_parameters() if p.grad is not None])
+        results.append(({name: value.item() for name, value in losses.items()}, gradient))
+    for name, value in results[0][0].items():
+        assert math.isclose(value, results[1][0][name], rel_tol=0.05), name
+    assert torch.cosine_similarity(results[0][1], results[1][1], dim=0) > 0.8
+
+
+def test_fp16_scales_the_gradients_and_skips_a_step_that_overflows() -> None:
+    nets = networks()
+    state = optimization(nets)
+    state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, growth_interval=1)
+    before = [p.detach().clone() for p in nets.generator_parameters()]
+    x, y = (images_.float() for images_ in images(1))
+    train_step(nets, Objective(), state, [(x, y)], world=WORLD, precision="fp16", rngs=no_chance())
+    assert all(torch.equal(old, new) for old, new in zip(before, nets.generator_parameters(), strict=True))
+    assert state.scaler.get_scale() == 2.0**39
+    state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**4)
+    train_step(nets, Objective(), state, [(x, y)], world=WORLD, precision="fp16", rngs=no_chance())
+    assert not torch.equal(before[0], nets.generator_parameters()[0])

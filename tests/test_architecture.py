@@ -18,9 +18,9 @@ BASE = {"config", "frame", "errors"}
 LOWER = {"models", "backends", "media", "temporal"}
 ALLOWED = {
     "__main__": {"cli"},
-    "cli": {"tasks", *LOWER, *BASE},
+    "cli": {"tasks", "training", *LOWER, *BASE},
     "tasks": {"training", "pipeline", *LOWER, *BASE},
-    "training": {"models", *BASE},
+    "training": {"models", "media", *BASE},
     "pipeline": BASE,
     "models": BASE,
     "backends": BASE,
@@ -36,7 +36,7 @@ OWNERS = {
     "rich": {"cli"},
     "av": {"media"},
     "imageio_ffmpeg": {"media"},
-    "PIL": {"media", "training"},
+    "PIL": {"media", "training", "tasks"},
     "openvino": {"backends"},
     "tensorrt": {"backends"},
     "safetensors": {"models", "tasks", "training"},

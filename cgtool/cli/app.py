@@ -21,11 +21,13 @@ _COMMANDS = {
     "convert": "cgtool.cli.convert:convert",
     "measure": "cgtool.cli.measure:measure",
     "models": "cgtool.cli.models:models",
+    "train": "cgtool.cli.train:train",
 }
 _SUMMARIES = {
     "convert": "Move videos and images to another domain.",
     "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
+    "train": "Train a model on two folders of images, without pairs.",
 }
 
 

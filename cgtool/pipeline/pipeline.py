@@ -72,6 +72,7 @@ class Pipeline(Generic[T]):
         self._queues: list[ByteQueue[T]] = [ByteQueue(queue_bytes) for _ in range(len(stages) + 1)]
         self._progress = Progress(busy_seconds=dict.fromkeys([names[0], *(s.name for s in stages), names[1]], 0.0))
         self._error: BaseException | None = None
+        self._stopped = False
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._threads = [self._thread(names[0], self._run_source, names[0], source)]
@@ -81,6 +82,8 @@ class Pipeline(Generic[T]):
 
     def _thread(self, name: str, target: Callable[..., None], *arguments: object) -> threading.Thread:
         def guarded() -> None:
+            if self._stopped:
+                return  # stopped while it was being started
             try:
                 target(*arguments)
             except Stopped:
@@ -100,6 +103,7 @@ class Pipeline(Generic[T]):
         self._stop()
 
     def _stop(self) -> None:
+        self._stopped = True
         for queue in self._queues:
             queue.stop()
 
@@ -149,9 +153,9 @@ class Pipeline(Generic[T]):
         Raises:
             BaseException: Whatever a source, stage or sink raised first.
         """
-        for thread in self._threads:
-            thread.start()
         try:
+            for thread in self._threads:
+                thread.start()
             while any(thread.is_alive() for thread in self._threads) and self._error is None:
                 self._wake.wait(_POLL_SECONDS)
                 self._wake.clear()
@@ -160,9 +164,9 @@ class Pipeline(Generic[T]):
                 raise self._error
             yield self._progress
         finally:
+            self._stop()
             if any(thread.is_alive() for thread in self._threads):
-                self._stop()
                 self._interrupt()
                 deadline = time.monotonic() + _JOIN_SECONDS
-                for thread in self._threads:
+                for thread in filter(threading.Thread.is_alive, self._threads):
                     thread.join(max(0.0, deadline - time.monotonic()))

@@ -153,6 +153,22 @@ def test_leaving_early_stops_the_threads() -> None:
     assert not threads()
 
 
+def test_an_interrupt_while_threads_start_stops_those_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = threading.Thread.start, 0
+
+    def interrupted(thread: threading.Thread) -> None:
+        nonlocal started
+        started += 1
+        if started == 3:
+            raise KeyboardInterrupt
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(Pipeline(numbers(10**9), [Stage("one", same)], lambda item: None))
+    assert not threads()
+
+
 def test_busy_time_counts_work_and_not_waiting() -> None:
     def slow(items: list[Item]) -> list[Item]:
         time.sleep(0.02)

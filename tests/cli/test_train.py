@@ -185,8 +185,7 @@ def invoke(*arguments: str) -> str:
 
 
 def recipes() -> list[str]:
-    texts = [path.read_text() for path in (ROOT / "README.md", ROOT / "TRAIN_README.part.md") if path.is_file()]
-    lines = "\n".join(texts).replace("\\\n", " ").splitlines()
+    lines = (ROOT / "README.md").read_text().replace("\\\n", " ").splitlines()
     return [line for line in lines if line.startswith("cgtool train ") and "datasets/" in line]
 
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-gpu check bench clean
+.PHONY: demo test test-slow test-gpu check bench bench-train clean
 
 demo: $(STAMP)
 	$(BIN)/python -m tests.demo
@@ -26,6 +26,10 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.pipeline
+	$(BIN)/python -m tests.benchmarks.train_speed
+
+bench-train: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.train_speed
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10), "cgtool needs Python 3.10 or newer: make PYTHON=..."'

@@ -236,6 +236,25 @@ def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path: Path) -> 
         assert {frame.pixels.shape for frame in reader.frames()} == {(64, 96, 3)}
 
 
+@pytest.mark.parametrize(
+    ("suffix", "arguments"),
+    [
+        (".mov", ("-c:v", "prores_ks", "-pix_fmt", "yuva444p10le")),
+        (".mkv", ("-c:v", "ffv1", "-pix_fmt", "bgra")),
+        (".webm", ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p")),
+    ],
+)
+def test_alpha_is_dropped_and_that_is_said(tmp_path: Path, suffix: str, arguments: tuple[str, ...]) -> None:
+    """The picture under it comes as it is, not darkened."""
+    picture = "color=0x808080:size=64x48:rate=10:duration=0.3,format=yuva444p,geq=lum=p(X\\,Y):cb=128:cr=128:a=90"
+    path = make(tmp_path / f"alpha{suffix}", "-f", "lavfi", "-i", picture, *arguments)
+    with VideoReader(path) as reader:
+        frames = list(reader.frames())
+        assert reader.warnings == ["its alpha channel is dropped: the result is opaque"]
+    assert len(frames) == 3
+    assert frames[0].pixels.mean() == pytest.approx(128, abs=3)
+
+
 # Damage
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import os
 import re
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cgtool.errors import CgtoolError, ModelError, Terminated, UsageError
+from cgtool.errors import CgtoolError, ModelError, UsageError
 from cgtool.models.folder import read_model_folder
 from cgtool.models.weights import load_generator
 from cgtool.tasks.train import Finished, Prepared, TrainRequest, train
@@ -134,27 +132,6 @@ def test_another_seed_is_another_training(tmp_path: Path, data: Path) -> None:
     run(some)
     run(others)
     assert losses_of(some) != losses_of(others)
-
-
-@pytest.mark.parametrize(
-    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)], ids=["SIGINT", "SIGTERM"]
-)
-def test_a_signal_saves_the_step_and_stops(
-    tmp_path: Path, data: Path, number: signal.Signals, error: type[BaseException]
-) -> None:
-    wanted = request(tmp_path, data, config={"steps": 30})
-    before = signal.getsignal(number)
-
-    def run_and_signal() -> None:
-        for event in train(wanted):
-            if isinstance(event, Progress) and event.metrics.step == 3:
-                os.kill(os.getpid(), number)
-
-    with pytest.raises(error):
-        run_and_signal()
-    assert last_checkpoint(wanted)["step"] == 3
-    assert len(read_metrics(wanted.run_folder / "metrics.jsonl")) == 3
-    assert signal.getsignal(number) == before
 
 
 def test_checkpoints_come_every_epoch_and_every_so_many_steps(tmp_path: Path, data: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,17 +70,18 @@ def test_a_terminal_shows_progress_and_keeps_only_the_results(clips: list[Path],
     code = terminal.exit_code()
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.output.decode())
     assert code == 0, text
-    for words in ("all files", "a.mp4", "[b].mp4", "/50", "2 converted, 0 skipped, 0 failed"):
+    for words in ("all files", "a.mp4", "[b].mp4", "2 converted, 0 skipped, 0 failed"):
         assert words in text
     assert "Traceback" not in text
     assert b"\x1b[?25h" in terminal.output, "the cursor is back"
 
 
-def test_a_long_name_leaves_room_for_the_rest(tmp_path: Path) -> None:
-    path = numbered(tmp_path / f"{'long ' * 30}end.mp4", 50, size="320x240")
-    terminal = Terminal([*COMMAND, str(path), "--to", "winter", "-o", "out.mp4", *SLOW], tmp_path)
+def test_a_long_name_leaves_room_for_the_rest(bunny: Path, tmp_path: Path) -> None:
+    path = tmp_path / f"{'long ' * 30}end.mp4"
+    shutil.copy(bunny, path)
+    terminal = Terminal([*COMMAND, str(path), "--to", "winter", "-o", "out.mp4", "--engine", "identity"], tmp_path)
     assert terminal.exit_code() == 0
-    assert re.search(rb"\d+/50\x1b", terminal.output), "the count beside the name is not pushed off the line"
+    assert re.search(rb"\d+/132\x1b", terminal.output), "the count beside the name is not pushed off the line"
 
 
 def test_ctrl_c_on_a_terminal(bunny: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from types import ModuleType, TracebackType
 from typing import Any, cast
@@ -61,7 +62,7 @@ class OpenVINOBackend:
         with contextlib.suppress(OSError):  # without blobs each start compiles anew: 0.1 s
             blobs.mkdir(parents=True, exist_ok=True)
             self._properties["CACHE_DIR"] = str(blobs)
-        self._core = openvino.Core()
+        self._core = _core()
         self._tensor = openvino.Tensor
         try:
             self._model = self._core.read_model(onnx)
@@ -137,7 +138,7 @@ def default_precision() -> Precision:
     Raises:
         EngineError: OpenVINO is not installed.
     """
-    capabilities = _import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "fp32"
 
 
@@ -151,6 +152,16 @@ def _import_openvino() -> ModuleType:
             raise error.__cause__ from None  # Ctrl-C meanwhile, which its bindings took for a failure of their own
         raise EngineError(f"openvino can't be imported: {error}", hint="Run: pip install openvino") from error
     return cast(ModuleType, openvino)
+
+
+@functools.cache
+def _core() -> Any:  # noqa: ANN401  # OpenVINO has no types
+    """OpenVINO's core, one for good.
+
+    Destroying one unmaps the signal stack that its CPU plugin gave the thread (as of 2026.4), but leaves it in use: the
+    next signal that Python handles, such as Ctrl-C, crashes the process.
+    """
+    return _import_openvino().Core()
 
 
 def _last_words(error: Exception) -> str:

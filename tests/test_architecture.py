@@ -20,7 +20,7 @@ ALLOWED = {
     "__main__": {"cli"},
     "cli": {"tasks", "training", *LOWER, *BASE},
     "tasks": {"training", "pipeline", *LOWER, *BASE},
-    "training": {"models", "media", *BASE},
+    "training": {"models", "media", "temporal", *BASE},
     "pipeline": BASE,
     "models": BASE,
     "backends": BASE,

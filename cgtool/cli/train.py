@@ -54,6 +54,13 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--cycle-loss", type=click.Choice(CYCLE_LOSSES), help="The distance to the reconstruction.")
 @click.option("--cycle-weight", type=float, help="The cycle-consistency loss's weight.")
 @click.option("--identity-weight", type=float, help="The identity loss's weight, as a share of --cycle-weight.")
+@click.option(
+    "--through-detail/--no-through-detail",
+    default=None,
+    help="Train on what convert shows: guided detail, for seasons.",
+)
+@click.option("--texture-weight", type=float, help="Weight of the texture that guided detail hides.")
+@click.option("--temporal-weight", type=float, help="Weight of steadiness under synthetic motion.")
 @click.option("--pool-size", type=int, help="Past fakes that the discriminators are shown.")
 @click.option("--lr", type=float, help="Adam's learning rate.")
 @click.option("--beta1", type=float, help="Adam's first beta.")

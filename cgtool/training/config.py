@@ -37,7 +37,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": PRECISIONS,
 }
 _AT_LEAST: dict[str, float] = {
-    "ngf": 1, "ndf": 1, "n_layers": 1, "cycle_weight": 0, "identity_weight": 0, "pool_size": 0, "lr": 0, "beta1": 0,
+    "ngf": 1, "ndf": 1, "n_layers": 1, "cycle_weight": 0, "identity_weight": 0, "texture_weight": 0,
+    "temporal_weight": 0, "pool_size": 0, "lr": 0, "beta1": 0,
     "beta2": 0, "epochs": 1, "steps": 1, "decay": 0, "batch": 1, "accumulate": 1, "ema": 0, "crop_size": 32, "seed": 0,
 }  # fmt: skip
 _AT_MOST: dict[str, float] = {"decay": 1, "beta1": 0.9999, "beta2": 0.999999, "ema": 0.999999}
@@ -61,6 +62,10 @@ class TrainConfig:
         cycle_loss: The distance between an image and its reconstruction.
         cycle_weight: The paper's lambda.
         identity_weight: The identity loss's weight, as a share of ``cycle_weight``.
+        through_detail: Whether the losses see translations as guided detail shows them, without texture of their own:
+            for seasons, not for paintings.
+        texture_weight: Weight of the texture that guided detail hides.
+        temporal_weight: Weight of the temporal consistency under synthetic motion.
         pool_size: Past fakes that the discriminators are shown; 0 shows them the newest ones.
         lr: Adam's learning rate before the decay.
         beta1: Adam's decay of the gradients' mean.
@@ -93,6 +98,9 @@ class TrainConfig:
     cycle_loss: CycleLoss = "l1"
     cycle_weight: float = 10.0
     identity_weight: float = 0.5
+    through_detail: bool = False
+    texture_weight: float = 0.0
+    temporal_weight: float = 0.0
     pool_size: int = 50
     lr: float = 2e-4
     beta1: float = 0.5

@@ -79,7 +79,15 @@ class TrainState:
             D_X=self.discriminators["A"],
             D_Y=self.discriminators["B"],
         )
-        self._objective = Objective(config.gan_loss, config.cycle_loss, config.cycle_weight, config.identity_weight)
+        self._objective = Objective(
+            config.gan_loss,
+            config.cycle_loss,
+            config.cycle_weight,
+            config.identity_weight,
+            config.through_detail,
+            config.texture_weight,
+            config.temporal_weight,
+        )
         self._optimization = Optimization(
             generators=self._adam(self._nets.generator_parameters()),
             discriminators=self._adam(self._nets.discriminator_parameters()),

@@ -27,8 +27,10 @@ from torch import Tensor, nn
 from cgtool.config import Precision
 from cgtool.training.config import CycleLoss, GanLoss
 from cgtool.training.losses import adversarial_loss, discriminator_loss, image_distance
+from cgtool.training.motion import random_motion, with_noise
 from cgtool.training.parallel import World
 from cgtool.training.pool import ImagePool
+from cgtool.training.through_detail import through_detail
 
 Losses = dict[str, Tensor]
 """Weighted losses by name: 0-dimensional tensors."""
@@ -64,12 +66,22 @@ class Objective:
         cycle_loss: The distance from an image to its reconstruction.
         cycle_weight: Lambda.
         identity_weight: The identity loss's weight as a share of lambda; 0 leaves it out.
+        through_detail: Whether all losses see a translation as guided detail shows it.
+        texture_weight: Weight of what guided detail hides of a translation; 0 leaves it out.
+        temporal_weight: Weight of a translation's inconsistency under synthetic motion; 0 leaves it out.
     """
 
     gan_loss: GanLoss = "lsgan"
     cycle_loss: CycleLoss = "l1"
     cycle_weight: float = 10.0
     identity_weight: float = 0.5
+    through_detail: bool = False
+    texture_weight: float = 0.0
+    temporal_weight: float = 0.0
+
+    def shown(self, source: Tensor, result: Tensor) -> Tensor:
+        """What is judged of a generator's result."""
+        return through_detail(source, result) if self.through_detail else result
 
 
 def generator_losses(
@@ -86,19 +98,33 @@ def generator_losses(
     Returns:
         The weighted losses by name, and the fakes (F(y), G(x)), still attached.
     """
+    fakes: list[Tensor] = []
     losses: Losses = {}
     identity_weight = objective.cycle_weight * objective.identity_weight
-    if identity_weight:
-        fake_y, same_y = nets.G(torch.cat([x, y])).chunk(2)
-        fake_x, same_x = nets.F(torch.cat([y, x])).chunk(2)
-        losses["identity_A"] = identity_weight * image_distance("l1", same_x, x)
-        losses["identity_B"] = identity_weight * image_distance("l1", same_y, y)
-    else:
-        fake_y, fake_x = nets.G(x), nets.F(y)
+    for net, source, target, a, b in ((nets.G, x, y, "A", "B"), (nets.F, y, x, "B", "A")):
+        inputs = [source]
+        if identity_weight:
+            inputs.append(target)
+        if objective.temporal_weight:
+            motion = random_motion(source)
+            inputs.append(with_noise(motion(source)))
+        seen = torch.cat(inputs)
+        result = net(seen)
+        shown = objective.shown(seen, result)
+        fake, *others = shown.chunk(len(inputs))
+        fakes.append(fake)
+        if identity_weight:
+            losses[f"identity_{b}"] = identity_weight * image_distance("l1", others[0], target)
+        if objective.temporal_weight:
+            losses[f"temporal_{a}"] = objective.temporal_weight * motion.error(fake, others[-1])
+        if objective.texture_weight:
+            losses[f"texture_{a}"] = objective.texture_weight * image_distance("l1", result, shown)
+    fake_y, fake_x = fakes
     losses["G_A_to_B"] = adversarial_loss(objective.gan_loss, nets.D_Y(fake_y))
     losses["G_B_to_A"] = adversarial_loss(objective.gan_loss, nets.D_X(fake_x))
-    losses["cycle_A"] = objective.cycle_weight * image_distance(objective.cycle_loss, nets.F(fake_y), x)
-    losses["cycle_B"] = objective.cycle_weight * image_distance(objective.cycle_loss, nets.G(fake_x), y)
+    again_x, again_y = objective.shown(fake_y, nets.F(fake_y)), objective.shown(fake_x, nets.G(fake_x))
+    losses["cycle_A"] = objective.cycle_weight * image_distance(objective.cycle_loss, again_x, x)
+    losses["cycle_B"] = objective.cycle_weight * image_distance(objective.cycle_loss, again_y, y)
     return losses, (fake_x, fake_y)
 
 

@@ -7,8 +7,6 @@ judged on what nobody shows. With ``--through-detail`` every loss sees the filte
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -52,7 +50,7 @@ def _fit(source: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     misfit = (spread - gain * (2 * covariance - gain * variance)).mean(1, keepdim=True).clamp(min=0)
     say = 1 / (misfit / _LEVEL**2 + MISFIT)
     sums = _box(torch.cat([say * gain, say * lift, say * offset, say], 1), AVERAGED)
-    gain, lift, offset, total = sums.split([3, 1, 3, 1], 1)
+    gain, lift, offset, total = torch.split(sums, [3, 1, 3, 1], 1)
     return gain / total, lift / total, offset / total
 
 
@@ -62,4 +60,4 @@ def _box(field: Tensor, side: int) -> Tensor:
 
 def _luma(image: Tensor) -> Tensor:
     weights = torch.tensor(_LUMA, device=image.device).view(1, 3, 1, 1)
-    return cast(Tensor, (image * weights).sum(1, keepdim=True))
+    return (image * weights).sum(1, keepdim=True)

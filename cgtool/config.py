@@ -14,6 +14,10 @@ DIRECTIONS: tuple[Direction, Direction] = ("A_to_B", "B_to_A")
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16", "fp16")
 
+EnginePrecision = Literal["fp32", "bf16", "fp16", "int8"]
+"""The arithmetic of an engine's convolutions. Around int8 ones, what is not quantized runs in the best there is."""
+ENGINE_PRECISIONS: tuple[EnginePrecision, ...] = ("fp32", "bf16", "fp16", "int8")
+
 MAX_AUTO_SIZE = 720
 """The network's short side in pixels never exceeds this when ``--size auto`` chooses it."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.config import Precision
+from cgtool.config import Direction, EnginePrecision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,12 +29,16 @@ class GeneratorSource:
         stride: The network takes heights and widths that are multiples of this, in pixels.
         load: Builds the network: an ``nn.Module`` in eval mode, FP32, on the CPU, mapping float NCHW RGB
             in [-1, 1] to the same shape and range.
+        direction: ``A_to_B`` or ``B_to_A`` of its model.
+        places: Folders that may hold engines compiled of it, which may not exist.
     """
 
     key: str
     label: str
     stride: int
     load: Callable[[], nn.Module]
+    direction: Direction = "A_to_B"
+    places: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class BackendInfo:
     Attributes:
         engine: Its name, as ``--engine`` takes it.
         device: ``cpu`` or ``cuda:N``, with the device's own name in parentheses where known.
-        precision: The arithmetic of the convolutions: never ``auto``.
+        precision: The arithmetic of the convolutions.
         output_owner: ``caller``: ``infer`` returns memory that stays valid. ``backend``: it is overwritten by the next
             ``infer``, so copy what must last.
         batch: How many frames an ``infer`` should be given for the best throughput.
@@ -51,7 +56,7 @@ class BackendInfo:
 
     engine: str
     device: str
-    precision: Precision
+    precision: EnginePrecision
     output_owner: Literal["caller", "backend"]
     batch: int
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from cgtool.backends.base import GeneratorSource
-from cgtool.config import cache_dir
+from cgtool.backends.manifest import EngineFile, find_engines
+from cgtool.config import EnginePrecision, cache_dir
+from cgtool.errors import EngineError
 
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Counted up when `cgtool.backends.graph` gives another graph for the same generator."""
 
 
@@ -21,46 +24,83 @@ def write_atomically(path: Path, data: bytes) -> None:
         OSError: The folder can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:32]}", dir=path.parent)
+    temporary = path.with_name(f".{path.name[:32]}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink()
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def onnx_graph(source: GeneratorSource) -> tuple[bytes, list[str]]:
-    """The source's frame graph as ONNX (see `cgtool.backends.graph.to_onnx`), exported once and then cached.
+@dataclass(frozen=True)
+class Graph:
+    """A generator's frame graph as ONNX.
 
-    The file's name ends with the SHA-256 of its content: a damaged one is deleted and made anew, and processes that
-    export at the same time can't harm each other. PyTorch is imported only to export.
+    Attributes:
+        onnx: The serialised model.
+        precision: What its convolutions are written in: ``fp32`` or ``fp16``.
+        notes: What was done to have it.
+        warnings: Why it could not be kept.
+    """
 
-    Returns:
-        The serialised model, and a warning if it could not be kept.
+    onnx: bytes
+    precision: EnginePrecision
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def onnx_graph(source: GeneratorSource) -> Graph:
+    """The source's frame graph (see `cgtool.backends.graph.to_onnx`), without PyTorch where it was exported before.
+
+    It is taken from an ONNX engine in the source's places, else from the cache, else exported into the cache. A cached
+    file's name ends with the SHA-256 of its content: a damaged one is deleted and made anew, and processes that export
+    at the same time can't harm each other.
 
     Raises:
         EngineError: The network can't be exported.
         ModelError: The source can't be loaded.
     """
+    warnings: list[str] = []
+    for engine in onnx_engines(source):
+        try:
+            return Graph(engine.read()[0], engine.manifest.precision, warnings=tuple(warnings))
+        except EngineError as error:
+            warnings.append(str(error))
     folder = cache_dir() / "graphs"
     prefix = f"{source.key}-v{GRAPH_VERSION}-"
     cached = _read_verified(folder, prefix)
     if cached is not None:
-        return cached, []
+        return Graph(cached, "fp32", warnings=tuple(warnings))
 
-    from cgtool.backends.graph import FrameGraph, to_onnx
+    from cgtool.backends.graph import frame_graph, to_onnx
 
-    data = to_onnx(FrameGraph(source.load(), source.stride))
+    data = to_onnx(frame_graph(source.load(), source.stride, "fp32"))
     try:
         write_atomically(folder / f"{prefix}{hashlib.sha256(data).hexdigest()}.onnx", data)
     except OSError as error:
-        return data, [
+        warnings.append(
             f"{folder}: the prepared network can't be kept ({error.strerror}), so that every start prepares it again. "
             "Set CGTOOL_CACHE to a folder that can be written"
-        ]
-    return data, []
+        )
+        return Graph(data, "fp32", warnings=tuple(warnings))
+    note = f"{source.label} was prepared once and kept in {folder}; later starts are faster"
+    return Graph(data, "fp32", (note,), tuple(warnings))
+
+
+def onnx_engines(source: GeneratorSource) -> list[EngineFile]:
+    """The ONNX engines in the source's places that are made of its weights, those in FP16 (half the size) first."""
+    found = [
+        engine
+        for place in source.places
+        for engine in find_engines(place)
+        if isinstance(engine, EngineFile)
+        and engine.manifest.format == "onnx"
+        and engine.manifest.key == source.key
+        and engine.manifest.direction == source.direction
+    ]
+    return sorted(found, key=lambda engine: engine.manifest.precision != "fp16")
 
 
 def _read_verified(folder: Path, prefix: str) -> bytes | None:

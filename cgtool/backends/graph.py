@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
+from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError
+
+if TYPE_CHECKING:
+    import onnx
 
 SMALLEST_SIDE = 8
 """Pixels. A ResNet generator reflects feature maps by one pixel at a quarter of the size, so they need at least two."""
@@ -67,11 +73,11 @@ class FrameGraph(nn.Module):
         strides = (size + self.stride - 1) // self.stride
         if self.stride < SMALLEST_SIDE:
             strides = strides + 1 // strides  # at least two
-        last = size - 1
+        padded, last = strides * self.stride, size - 1
         period = 2 * last + 1 // size  # 1 // size: a single pixel repeats with period 1, not 0
-        position = torch.arange(strides * self.stride, device=device)
-        phase = position - position // period * period
-        return last - (phase - last).abs()
+        there_and_back = last - (torch.arange(period, device=device) - last).abs()
+        periods = (padded + period - 1) // period
+        return there_and_back.expand(periods, period).reshape(-1).narrow(0, 0, padded)
 
 
 class _Float32(nn.Module):
@@ -88,22 +94,33 @@ class _Float32(nn.Module):
 def reduce_precision(generator: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Cast the generator's convolutions to ``dtype`` (float16 or bfloat16), in place; normalisations keep FP32 weights.
 
-    Under float16 instance norms are computed in FP32 as well: a variance over activations of +-512 exceeds what float16
-    holds. bfloat16 has the range of FP32, and PyTorch sums its statistics in FP32 anyway.
+    Under float16 instance and group norms are computed in FP32 as well: a variance over activations of +-512 exceeds
+    what float16 holds. bfloat16 has the range of FP32, and PyTorch sums its statistics in FP32 anyway.
     """
     for parent in list(generator.modules()):
         if isinstance(parent, (nn.Conv2d, nn.ConvTranspose2d)):
             parent.to(dtype)
         for name, child in list(parent.named_children()):
-            if isinstance(child, nn.InstanceNorm2d) and dtype == torch.float16:
+            if isinstance(child, (nn.InstanceNorm2d, nn.GroupNorm)) and dtype == torch.float16:
                 setattr(parent, name, _Float32(child))
     return generator
 
 
-def to_onnx(graph: FrameGraph) -> bytes:
+def frame_graph(generator: nn.Module, stride: int, precision: EnginePrecision) -> FrameGraph:
+    """The frame graph of a copy of a generator, in ``fp32`` or ``fp16``, to be exported."""
+    if precision == "fp32":
+        return FrameGraph(generator, stride)
+    return FrameGraph(reduce_precision(copy.deepcopy(generator), torch.float16), stride, torch.float16)
+
+
+def to_onnx(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
     """Serialise the graph as ONNX (opset 18) with dynamic batch, height and width.
 
     Input ``frames`` and output ``translated``: uint8, (batch, height, width, 3).
+
+    Args:
+        graph: See `frame_graph`.
+        metadata: What the file says of itself (``metadata_props``).
 
     Raises:
         EngineError: A package that PyTorch's exporter needs is missing, or the network can't be exported.
@@ -111,6 +128,8 @@ def to_onnx(graph: FrameGraph) -> bytes:
     dynamic = torch.export.Dim.DYNAMIC
     example = torch.zeros(2, 61, 83, 3, dtype=torch.uint8)  # sizes that the exporter can't take for constants
     try:
+        import onnx
+
         program = torch.onnx.export(
             graph,
             (example,),
@@ -126,4 +145,26 @@ def to_onnx(graph: FrameGraph) -> bytes:
     except torch.onnx.OnnxExporterError as error:
         raise EngineError(f"the network can't be exported to ONNX: {error}") from error
     assert program is not None  # what dynamo=True promises
-    return cast(bytes, program.model_proto.SerializeToString())
+    model = program.model_proto
+    _read_shapes_from_floats(model.graph)
+    # Sizes that the exporter holds for equal are not for tiny frames: ONNX Runtime would reuse buffers by them.
+    del model.graph.value_info[:]
+    onnx.helper.set_model_props(model, dict(metadata or {}))
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise EngineError(f"the exported network is no valid ONNX: {error}") from error
+    return cast(bytes, model.SerializeToString())
+
+
+def _read_shapes_from_floats(graph: onnx.GraphProto) -> None:
+    """Let nothing but the first Cast read the uint8 input: the exporter takes sizes from it, which TensorRT refuses."""
+    (frames,) = (value.name for value in graph.input)
+    (cast_node,) = (node for node in graph.node if node.op_type == "Cast" and frames in node.input)
+    for node in graph.node:
+        if node is not cast_node:
+            node.input[:] = [cast_node.output[0] if name == frames else name for name in node.input]
+    nodes = [cast_node, *(node for node in graph.node if node is not cast_node)]
+    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(copies)

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from cgtool.config import PRECISIONS, Precision
+from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError
 
 Format = Literal["tensorrt", "openvino", "onnx"]
@@ -75,8 +75,7 @@ class Manifest:
         weights_sha256: Of the safetensors file that it was made from.
         training_scale: Short side in pixels that the network was trained at.
         format: What opens it.
-        precision: The arithmetic of the convolutions: never ``auto``.
-        quantized: Whether weights and activations of the convolutions are 8-bit integers.
+        precision: The arithmetic of the convolutions.
         shapes: None for any size and batch.
         files: SHA-256 by file name, in the manifest's folder; the first is the one to open.
         versions: Of cgtool, and of what built it.
@@ -93,8 +92,7 @@ class Manifest:
     weights_sha256: str
     training_scale: int
     format: Format
-    precision: Precision
-    quantized: bool
+    precision: EnginePrecision
     shapes: Shapes | None
     files: Mapping[str, str]
     versions: Mapping[str, str]
@@ -106,7 +104,7 @@ class Manifest:
     @property
     def stem(self) -> str:
         """What the engine's file names begin with."""
-        parts = [self.direction, self.format, "int8" if self.quantized else self.precision]
+        parts: list[str] = [self.direction, self.format, self.precision]
         if self.shapes is not None:
             parts.append("x".join(map(str, self.shapes.opt)))
         if self.format == "tensorrt":
@@ -205,7 +203,7 @@ def _parse(data: Any) -> Manifest:  # noqa: ANN401  # JSON
     for key in ("versions", "hardware", "parity", "measured"):
         if not isinstance(data[key], dict):
             raise ValueError(f"{key} is no object")
-    if data["format"] not in FORMATS or data["precision"] not in PRECISIONS[1:]:
+    if data["format"] not in FORMATS or data["precision"] not in ENGINE_PRECISIONS:
         raise ValueError(f"{data['format']!r} in {data['precision']!r} is unknown")
     if not all(isinstance(value, (int, float)) and value > 0 for value in data["measured"].values()):
         raise ValueError("measured milliseconds are not positive numbers")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
+from collections.abc import Sequence
 from types import ModuleType, TracebackType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from cgtool.backends import machine
 from cgtool.backends.base import BackendInfo, GeneratorSource
 from cgtool.backends.cache import onnx_graph
-from cgtool.config import Precision, cache_dir
+from cgtool.config import EnginePrecision, cache_dir
 from cgtool.errors import EngineError, OutOfMemoryError
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -32,8 +33,11 @@ class OpenVINOBackend:
         source: The generator.
         precision: ``auto`` is bf16 where the CPU has it, else fp32.
         latency: All cores work on one frame: for photographs, which come one at a time.
+        engine: A compiled engine's files, as `cgtool.backends.manifest.EngineFile.read` gives them: xml and bin. None
+            for the source's ONNX graph.
 
     Attributes:
+        notes: What was done to open it.
         warnings: What the user should know although it works.
 
     Raises:
@@ -41,31 +45,47 @@ class OpenVINOBackend:
         ModelError: The source can't be loaded.
     """
 
-    def __init__(self, source: GeneratorSource, precision: Precision = "auto", *, latency: bool = False) -> None:
-        openvino = _import_openvino()
+    def __init__(
+        self,
+        source: GeneratorSource,
+        precision: EnginePrecision | Literal["auto"] = "auto",
+        *,
+        latency: bool = False,
+        engine: Sequence[bytes] | None = None,
+    ) -> None:
+        openvino = import_openvino()
+        best = default_precision()
         if precision == "auto":
-            precision = default_precision()
-        if precision not in _HINTS or (precision == "bf16" and default_precision() != "bf16"):
+            precision = best
+        arithmetic = best if precision == "int8" else precision
+        if arithmetic not in _HINTS or (arithmetic == "bf16" and best != "bf16"):
             raise EngineError(f"openvino: this CPU has no {precision}", hint="Use --precision fp32")
+        if precision == "int8" and engine is None:
+            raise EngineError("openvino: there is no int8 engine", hint="Run cgtool export --int8 --calibration DIR")
 
         cpus = machine.usable_cpus()
         self._label = source.label
         self._streams = 1 if latency else min(cpus, _MOST_STREAMS)
         self._properties = {
-            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "INFERENCE_PRECISION_HINT": _HINTS[arithmetic],
             "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
             "NUM_STREAMS": self._streams,
             "INFERENCE_NUM_THREADS": cpus,
         }
-        onnx, self.warnings = onnx_graph(source)
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        if engine is None:
+            graph = onnx_graph(source)
+            engine = [graph.onnx]
+            self.notes, self.warnings = list(graph.notes), list(graph.warnings)
         blobs = cache_dir() / "openvino"
         with contextlib.suppress(OSError):  # without blobs each start compiles anew: 0.1 s
             blobs.mkdir(parents=True, exist_ok=True)
             self._properties["CACHE_DIR"] = str(blobs)
-        self._core = _core()
+        self._core = core()
         self._tensor = openvino.Tensor
         try:
-            self._model = self._core.read_model(onnx)
+            self._model = self._core.read_model(*engine)
             self._requests = self._compile()
         except RuntimeError as error:
             raise EngineError(f"openvino: {self._label} can't be compiled: {_last_words(error)}") from error
@@ -132,17 +152,22 @@ class OpenVINOBackend:
         self.close()
 
 
-def default_precision() -> Precision:
+def default_precision() -> Literal["fp32", "bf16"]:
     """``bf16`` where OpenVINO finds it in the CPU, else ``fp32``.
 
     Raises:
         EngineError: OpenVINO is not installed.
     """
-    capabilities = _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "fp32"
 
 
-def _import_openvino() -> ModuleType:
+def import_openvino() -> ModuleType:
+    """OpenVINO, without its telemetry.
+
+    Raises:
+        EngineError: It is not installed.
+    """
     # Importing OpenVINO reports that to its maker over the network, unasked, if this package can be imported.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: not importable
     try:
@@ -155,13 +180,13 @@ def _import_openvino() -> ModuleType:
 
 
 @functools.cache
-def _core() -> Any:  # noqa: ANN401  # OpenVINO has no types
+def core() -> Any:  # noqa: ANN401  # OpenVINO has no types
     """OpenVINO's core, one for good.
 
     Destroying one unmaps the signal stack that its CPU plugin gave the thread (as of 2026.4), but leaves it in use: the
     next signal that Python handles, such as Ctrl-C, crashes the process.
     """
-    return _import_openvino().Core()
+    return import_openvino().Core()
 
 
 def _last_words(error: Exception) -> str:

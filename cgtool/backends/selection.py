@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cgtool.backends import machine, timings
-from cgtool.backends.base import Backend, GeneratorSource
-from cgtool.config import PRECISIONS, Precision
+from cgtool.backends.base import Backend, BackendInfo, GeneratorSource
+from cgtool.backends.cache import onnx_engines
+from cgtool.backends.engines import engines_of
+from cgtool.backends.manifest import EngineFile, Shapes
+from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError, UsageError
 
-Engine = Literal["auto", "torch", "openvino", "identity"]
+Engine = Literal["auto", "torch", "openvino", "onnx", "tensorrt", "identity"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
+_ON_CUDA_ONLY = ("tensorrt",)
+_ON_CPU_ONLY = ("openvino",)
+_FASTER = "pip install 'cgtool[tensorrt]' and cgtool export --fp16 would make this faster"
 
 
 @dataclass(frozen=True)
@@ -22,7 +35,8 @@ class EngineRequest:
     Attributes:
         engine: ``auto`` takes the fastest usable. ``identity`` has no network and ignores device and precision.
         device: ``auto``, ``cpu``, ``cuda`` (which is ``cuda:0``) or ``cuda:N``.
-        precision: ``auto`` is fp16 on CUDA, and on a CPU bf16 where it has it, else fp32.
+        precision: ``auto`` is what a compiled engine has; else fp16 on CUDA, and on a CPU bf16 where it has it, else
+            fp32. ``int8`` needs a compiled engine.
         latency: Frames come one at a time (photographs): all cores work on one frame, where the engine can choose.
 
     Raises:
@@ -31,7 +45,7 @@ class EngineRequest:
 
     engine: Engine = "auto"
     device: str = "auto"
-    precision: Precision = "auto"
+    precision: EnginePrecision | Literal["auto"] = "auto"
     latency: bool = False
 
     def __post_init__(self) -> None:
@@ -39,16 +53,26 @@ class EngineRequest:
             raise UsageError(f"unknown --engine {self.engine}", hint=f"Known are {', '.join(ENGINES)}")
         if re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is None:
             raise UsageError(f"unknown --device {self.device}", hint="Known are auto, cpu, cuda and cuda:N")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"unknown --precision {self.precision}", hint=f"Known are {', '.join(PRECISIONS)}")
-        if self.engine == "openvino" and self.device.startswith("cuda"):
+        if self.precision not in ("auto", *ENGINE_PRECISIONS):
+            known = ", ".join(("auto", *ENGINE_PRECISIONS))
+            raise UsageError(f"unknown --precision {self.precision}", hint=f"Known are {known}")
+        if self.engine in _ON_CPU_ONLY and self.device.startswith("cuda"):
             raise UsageError(
-                f"--engine openvino can't run on --device {self.device}", hint="Use --engine torch for NVIDIA GPUs"
+                f"--engine {self.engine} can't run on --device {self.device}", hint="Use --engine torch for NVIDIA GPUs"
             )
+        if self.engine in _ON_CUDA_ONLY and self.device == "cpu":
+            raise UsageError(f"--engine {self.engine} can't run on --device cpu", hint="Use --engine openvino there")
         if self.precision == "fp16" and self.engine == "openvino":
             raise UsageError("--engine openvino can't do --precision fp16", hint="Use --precision bf16 or fp32")
         if self.precision == "fp16" and self.engine in ("auto", "torch") and self.device == "cpu":
             raise UsageError("--device cpu can't do --precision fp16", hint="Use --precision bf16 or fp32")
+        if self.precision == "int8" and self.engine not in ("auto", "openvino"):
+            raise UsageError(f"--engine {self.engine} can't do --precision int8", hint="Use --engine openvino")
+
+    @property
+    def cuda_device(self) -> str:
+        """The GPU that it means, ``cuda:N``."""
+        return "cuda:0" if self.device in ("auto", "cpu", "cuda") else self.device
 
 
 @dataclass(frozen=True)
@@ -59,28 +83,33 @@ class Opened:
         backend: To be closed by the caller.
         reasons: One line for each engine that was considered: why it was refused, came later, or was chosen.
         warnings: What the user should know although it works.
+        notes: What was done for it, and what would make it faster.
     """
 
     backend: Backend
     reasons: list[str]
     warnings: list[str]
+    notes: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is one of its own, as a key
 class _Candidate:
-    engine: Literal["torch", "openvino"]
+    engine: Literal["torch", "openvino", "onnx", "tensorrt"]
     device: str  # cpu or cuda:N
-    precision: Precision  # never auto
+    precision: EnginePrecision
+    file: EngineFile | None = None
 
     def __str__(self) -> str:
-        return f"{self.engine} {self.device} {self.precision}"
+        name = "" if self.file is None else f" ({self.file.name})"
+        return f"{self.engine} {self.device} {self.precision}{name}"
 
 
 def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
     """Open the fastest engine that can be had.
 
-    Fastest by milliseconds measured on this machine where they are known (see `cgtool.backends.timings`); an engine
-    that was never measured keeps its place in the order CUDA, OpenVINO, PyTorch on the CPU.
+    Fastest by milliseconds measured on this machine where they are known, from conversions (`cgtool.backends.timings`)
+    or from the engine's manifest; what was never measured keeps its place in the order TensorRT, PyTorch on CUDA,
+    OpenVINO (compiled engines first), PyTorch on the CPU, ONNX Runtime.
 
     Raises:
         EngineError: None of those that were asked for can be had; the message says why of each.
@@ -91,64 +120,171 @@ def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
 
         return Opened(IdentityBackend(), ["identity: frames are not translated"], [])
 
-    candidates, reasons = _candidates(request)
+    refusals: list[str] = []
+    candidates = [c for c in _candidates(source, request, refusals) if request.precision in ("auto", c.precision)]
     milliseconds = {candidate: _measured(source, candidate) for candidate in candidates}
+    return _open_first(source, _ranked(milliseconds), milliseconds, refusals, latency=request.latency)
+
+
+def _open_first(
+    source: GeneratorSource,
+    ranked: list[_Candidate],
+    milliseconds: dict[_Candidate, float | None],
+    reasons: list[str],
+    *,
+    latency: bool,
+) -> Opened:
     failure: EngineError | None = None
-    ranked = _ranked(milliseconds)
     for place, candidate in enumerate(ranked):
         try:
-            backend, warnings = _open(source, candidate, latency=request.latency)
+            opened = _open(source, candidate, latency=latency)
         except EngineError as error:
             failure = error
             reasons.append(f"{candidate}: {error}")
             continue
         reasons.append(f"{candidate}: chosen, {_speed(milliseconds[candidate])}")
         reasons += [f"{later}: comes later, {_speed(milliseconds[later])}" for later in ranked[place + 1 :]]
-        return Opened(backend, reasons, warnings)
+        backend = opened.backend
+        if candidate.file is not None and candidate.file.manifest.shapes is not None:
+            open_other = functools.partial(_open_first, source, ranked[place + 1 :], milliseconds, [], latency=latency)
+            backend = WithinProfile(backend, candidate.file.manifest.shapes, open_other)
+        return Opened(backend, reasons, opened.warnings, opened.notes)
     if failure is not None and len(reasons) == 1:
         raise failure
     raise EngineError(
-        f"no engine can run {source.label}: {'; '.join(reasons)}",
+        f"no engine can run {source.label}: {'; '.join(reasons) or 'none has this precision'}",
         hint="Try --engine auto --device auto --precision auto",
     ) from failure
 
 
-def _candidates(request: EngineRequest) -> tuple[list[_Candidate], list[str]]:
-    """The engines that the request allows and the machine may have, in order; and why not the others."""
-    candidates: list[_Candidate] = []
-    refusals: list[str] = []
-    wanted = request.precision
+class WithinProfile:
+    """An engine for frames of certain sizes, and another one, opened when it is needed, for all others.
+
+    Args:
+        backend: For frames within the profile.
+        shapes: The profile; batches of any size are the backend's own matter.
+        open_other: Opens the other.
+
+    Attributes:
+        info: Of the first.
+    """
+
+    def __init__(self, backend: Backend, shapes: Shapes, open_other: Callable[[], Opened]) -> None:
+        self._backend = backend
+        self._shapes = shapes
+        self._open_other = open_other
+        self._other: Backend | None = None
+        self.info: BackendInfo = backend.info
+
+    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
+        _, height, width, _ = frames.shape
+        if (self._shapes.opt[0], height, width) in self._shapes:
+            return self._backend.infer(frames)
+        if self._other is None:
+            self._other = self._open_other().backend
+        other: NDArray[np.uint8] = self._other.infer(frames).copy()  # whoever owns it
+        return other
+
+    def close(self) -> None:
+        """Release both."""
+        self._backend.close()
+        if self._other is not None:
+            self._other.close()
+
+    def __enter__(self) -> WithinProfile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _candidates(source: GeneratorSource, request: EngineRequest, refusals: list[str]) -> Iterator[_Candidate]:
+    """The engines that the request allows and the machine may have, in order; why not the others goes to refusals."""
+    compiled: dict[str, list[EngineFile]] = {"tensorrt": [], "openvino": [], "onnx": []}
+    for engine in engines_of(source):
+        if engine.problem is not None:
+            refusals.append(f"{engine.name}: {engine.problem}")
+        elif engine.file is not None:
+            compiled[engine.file.manifest.format].append(engine.file)
     on_cpu, on_cuda = request.device in ("auto", "cpu"), request.device != "cpu"
 
-    if request.engine in ("auto", "torch") and on_cuda:
-        device = "cuda:0" if request.device in ("auto", "cuda") else request.device
-        gpus = len(machine.cuda_devices())
-        if gpus > int(device.removeprefix("cuda:")):
-            candidates.append(_Candidate("torch", device, "fp16" if wanted == "auto" else wanted))
-        elif gpus:
-            refusals.append(f"torch {device}: only {gpus} CUDA device(s) are visible")
-        else:
-            refusals.append("torch cuda: no CUDA device is visible")
-    if request.engine in ("auto", "openvino") and on_cpu:
-        try:
-            from cgtool.backends.openvino_backend import default_precision
+    def wanted(engine: Engine) -> bool:
+        return request.engine in ("auto", engine)
 
-            best = default_precision()
-        except EngineError as error:
-            refusals.append(f"openvino cpu: {error}")
-        else:
-            candidates.append(_Candidate("openvino", "cpu", best if wanted == "auto" else wanted))
-    if request.engine in ("auto", "torch") and on_cpu:
-        if wanted == "fp16":
+    if on_cuda and (wanted("tensorrt") or wanted("torch") or request.engine == "onnx"):
+        yield from _on_cuda(source, request, compiled["tensorrt"], refusals)
+    if on_cpu and wanted("openvino"):
+        yield from _in_openvino(request, compiled["openvino"], refusals)
+    if on_cpu and wanted("torch"):
+        best: EnginePrecision = "bf16" if machine.cpu_has_bf16() else "fp32"
+        if request.precision == "fp16":
             refusals.append("torch cpu: CPUs have no fast fp16")
         else:
-            best = "bf16" if machine.cpu_has_bf16() else "fp32"
-            candidates.append(_Candidate("torch", "cpu", best if wanted == "auto" else wanted))
-    return candidates, refusals
+            yield _Candidate("torch", "cpu", _or_best(request, best))
+    if on_cpu and wanted("onnx"):
+        yield from _in_onnx_runtime(source, request, "cpu", refusals)
+
+
+def _on_cuda(
+    source: GeneratorSource, request: EngineRequest, compiled: list[EngineFile], refusals: list[str]
+) -> Iterator[_Candidate]:
+    device, gpus = request.cuda_device, len(machine.cuda_devices())
+    if gpus <= int(device.removeprefix("cuda:")):
+        missing = f"{device}: only {gpus} CUDA device(s) are visible" if gpus else "cuda: no CUDA device is visible"
+        refusals.append(f"{'torch' if request.engine == 'auto' else request.engine} {missing}")
+        return
+    if request.engine in ("auto", "tensorrt"):
+        for file in compiled:
+            yield _Candidate("tensorrt", device, file.manifest.precision, file)
+        if not compiled:
+            refusals.append(f"tensorrt {device}: no engine is compiled; run cgtool export --fp16")
+    if request.engine in ("auto", "torch"):
+        yield _Candidate("torch", device, _or_best(request, "fp16"))
+    if request.engine == "onnx":
+        yield from _in_onnx_runtime(source, request, device, refusals)
+
+
+def _in_openvino(request: EngineRequest, compiled: list[EngineFile], refusals: list[str]) -> Iterator[_Candidate]:
+    for file in compiled:
+        yield _Candidate("openvino", "cpu", file.manifest.precision, file)
+    try:
+        from cgtool.backends.openvino_backend import default_precision
+
+        best = default_precision()
+    except EngineError as error:
+        refusals.append(f"openvino cpu: {error}")
+    else:
+        yield _Candidate("openvino", "cpu", _or_best(request, best))
+
+
+def _or_best(request: EngineRequest, best: EnginePrecision) -> EnginePrecision:
+    """What an engine that is not compiled runs in."""
+    return best if request.precision == "auto" or request.precision == "int8" else request.precision
+
+
+def _in_onnx_runtime(
+    source: GeneratorSource, request: EngineRequest, device: str, refusals: list[str]
+) -> Iterator[_Candidate]:
+    """ONNX Runtime: with compiled engines, and if it is asked for also with a graph exported for the purpose."""
+    files = onnx_engines(source)
+    if importlib.util.find_spec("onnxruntime") is None:
+        if files or request.engine == "onnx":
+            refusals.append(f"onnx {device}: onnxruntime is not installed; run pip install 'cgtool[onnxruntime]'")
+        return
+    for file in files:
+        yield _Candidate("onnx", device, file.manifest.precision, file)
+    if request.engine == "onnx":
+        yield _Candidate("onnx", device, "fp32")
 
 
 def _measured(source: GeneratorSource, candidate: _Candidate) -> float | None:
-    return timings.lookup(source.key, candidate.engine, candidate.device, candidate.precision)
+    known = timings.lookup(source.key, candidate.engine, candidate.device, candidate.precision)
+    if known is None and candidate.file is not None:
+        return candidate.file.manifest.measured.get(timings.hardware(candidate.device))
+    return known
 
 
 def _ranked(milliseconds: dict[_Candidate, float | None]) -> list[_Candidate]:
@@ -163,14 +299,42 @@ def _speed(milliseconds: float | None) -> str:
     return "never measured here" if milliseconds is None else f"{milliseconds:.0f} ms per megapixel measured here"
 
 
-def _open(source: GeneratorSource, candidate: _Candidate, *, latency: bool) -> tuple[Backend, list[str]]:
-    if candidate.engine == "openvino":
-        from cgtool.backends.openvino_backend import OpenVINOBackend
+def _open(source: GeneratorSource, candidate: _Candidate, *, latency: bool) -> Opened:
+    match candidate.engine:
+        case "openvino":
+            from cgtool.backends.openvino_backend import OpenVINOBackend
 
-        backend = OpenVINOBackend(source, candidate.precision, latency=latency)
-        return backend, backend.warnings
-    try:
-        from cgtool.backends.torch_backend import TorchBackend
-    except ImportError as error:
-        raise EngineError(f"torch can't be imported: {error}", hint="Run: pip install torch") from error
-    return TorchBackend(source, candidate.device, candidate.precision), []
+            contents = None if candidate.file is None else candidate.file.read()
+            openvino = OpenVINOBackend(source, candidate.precision, latency=latency, engine=contents)
+            return Opened(openvino, [], openvino.warnings, openvino.notes)
+        case "onnx":
+            from cgtool.backends.cache import Graph, onnx_graph
+            from cgtool.backends.onnx_backend import ONNXBackend
+
+            if candidate.file is not None:
+                graph = Graph(candidate.file.read()[0], candidate.precision)
+            else:
+                graph = onnx_graph(source)
+            backend = ONNXBackend(graph.onnx, label=source.label, precision=graph.precision, device=candidate.device)
+            return Opened(backend, [], list(graph.warnings), list(graph.notes))
+        case "tensorrt":
+            from cgtool.backends.tensorrt_backend import TensorRTBackend
+
+            assert candidate.file is not None
+            assert candidate.file.manifest.shapes is not None
+            tensorrt = TensorRTBackend(
+                candidate.file.read()[0],
+                label=source.label,
+                device=candidate.device,
+                precision=candidate.precision,
+                shapes=candidate.file.manifest.shapes,
+            )
+            return Opened(tensorrt, [], [])
+        case "torch":
+            try:
+                from cgtool.backends.torch_backend import TorchBackend
+            except ImportError as error:
+                raise EngineError(f"torch can't be imported: {error}", hint="Run: pip install torch") from error
+            on_gpu = candidate.device != "cpu"
+            torch = TorchBackend(source, candidate.device, candidate.precision)
+            return Opened(torch, [], [], [_FASTER] if on_gpu else [])

@@ -12,7 +12,7 @@ from pathlib import Path
 from cgtool.backends import machine
 from cgtool.backends.base import BackendInfo
 from cgtool.backends.cache import write_atomically
-from cgtool.config import Precision, cache_dir
+from cgtool.config import EnginePrecision, cache_dir
 
 
 def record(source_key: str, info: BackendInfo, ms_per_megapixel: float) -> bool:
@@ -34,23 +34,23 @@ def record(source_key: str, info: BackendInfo, ms_per_megapixel: float) -> bool:
     return True
 
 
-def lookup(source_key: str, engine: str, device: str, precision: Precision) -> float | None:
+def lookup(source_key: str, engine: str, device: str, precision: EnginePrecision) -> float | None:
     """Milliseconds per megapixel measured with this hardware, None where it never ran.
 
     Args:
         source_key: `GeneratorSource.key`.
         engine: As in `BackendInfo`.
         device: ``cpu`` or ``cuda:N``.
-        precision: Not ``auto``.
+        precision: As in `BackendInfo`.
     """
     return _read().get(_key(source_key, engine, device, precision))
 
 
-def _key(source_key: str, engine: str, device: str, precision: Precision) -> str:
-    return "|".join([source_key, engine, device, precision, _hardware(device)])
+def _key(source_key: str, engine: str, device: str, precision: EnginePrecision) -> str:
+    return "|".join([source_key, engine, device, precision, hardware(device)])
 
 
-def _hardware(device: str) -> str:
+def hardware(device: str) -> str:
     """What a cache folder shared by several machines tells them apart by."""
     if device == "cpu":
         return f"{machine.usable_cpus()} x {machine.cpu_name()}"

@@ -14,7 +14,7 @@ from torch.backends import cudnn
 from cgtool.backends import machine
 from cgtool.backends.base import BackendInfo, GeneratorSource
 from cgtool.backends.graph import FrameGraph, reduce_precision
-from cgtool.config import Precision
+from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, OutOfMemoryError
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -35,7 +35,7 @@ class TorchBackend:
         ModelError: The source can't be loaded.
     """
 
-    def __init__(self, source: GeneratorSource, device: str = "cpu", precision: Precision = "fp32") -> None:
+    def __init__(self, source: GeneratorSource, device: str = "cpu", precision: EnginePrecision = "fp32") -> None:
         self._label = source.label
         self._device = torch.device(device)
         on_cpu = self._device.type == "cpu"

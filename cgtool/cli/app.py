@@ -19,12 +19,14 @@ from cgtool.errors import CgtoolError, Terminated
 # Command -> where it is. Nothing of a command is imported before it is called: --help must be instant.
 _COMMANDS = {
     "convert": "cgtool.cli.convert:convert",
+    "export": "cgtool.cli.export:export",
     "measure": "cgtool.cli.measure:measure",
     "models": "cgtool.cli.models:models",
     "train": "cgtool.cli.train:train",
 }
 _SUMMARIES = {
     "convert": "Move videos and images to another domain.",
+    "export": "Compile models to engines, each proven against PyTorch.",
     "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
     "train": "Train a model on two folders of images, without pairs.",

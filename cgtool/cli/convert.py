@@ -11,7 +11,7 @@ from typing import Literal
 
 import click
 
-from cgtool.config import PRECISIONS
+from cgtool.config import ENGINE_PRECISIONS
 from cgtool.errors import UsageError
 
 
@@ -64,13 +64,19 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "torch", "openvino", "identity"]),
+    type=click.Choice(["auto", "tensorrt", "openvino", "onnx", "torch", "identity"]),
     default="auto",
     show_default=True,
     help="What runs the network; auto takes the fastest usable, identity changes nothing.",
 )
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Where it runs.")
-@click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True, help="Its arithmetic.")
+@click.option(
+    "--precision",
+    type=click.Choice(("auto", *ENGINE_PRECISIONS)),
+    default="auto",
+    show_default=True,
+    help="Its arithmetic.",
+)
 @click.option(
     "--size",
     type=SizeType(),

@@ -96,6 +96,8 @@ class Screen:
     def _tell_engine(self, event: EngineOpened) -> None:
         for warning in event.opened.warnings if not self._quiet else ():
             self._note(f"warning: {warning}", style="yellow")
+        for note in event.opened.notes if not self._quiet else ():
+            self._note(f"note: {note}")
         if self._verbose:
             info = event.opened.backend.info
             self._note(f"engine: {info.engine} on {info.device}, {info.precision}, batch {info.batch}")

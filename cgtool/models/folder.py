@@ -23,7 +23,7 @@ from cgtool.errors import ModelError, UsageError
 
 MODEL_FILE = "model.json"
 FORMAT_VERSION = 1
-GRAPH_VERSION = 1
+GRAPH_VERSION = 2
 """Part of every engine's key. Raise it when what is exported around the network (padding, rounding) changes."""
 
 _T = TypeVar("_T")

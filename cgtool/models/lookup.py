@@ -89,7 +89,7 @@ def resolve(to: str | None, model: str | None, engines_dir: Path | None) -> Choi
     if model is None:
         models, problems = find_models(engines_dir)
     else:
-        models, problems = [_by_name_or_path(model, engines_dir)], []
+        models, problems = [named(model, engines_dir)], []
     choices = [Choice(m, direction, m.target(direction)) for m in models for direction in m.directions]
     if to is None:
         wanted = choices if model is not None and len(choices) == 1 else []
@@ -104,7 +104,13 @@ def resolve(to: str | None, model: str | None, engines_dir: Path | None) -> Choi
     return wanted[0]
 
 
-def _by_name_or_path(model: str, engines_dir: Path | None) -> ModelFolder:
+def named(model: str, engines_dir: Path | None) -> ModelFolder:
+    """The model of a name, or else the model folder at a path.
+
+    Raises:
+        UsageError: There is none.
+        ModelError: It is damaged.
+    """
     models, problems = find_models(engines_dir)
     for candidate in models:
         if candidate.name == model:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgtool.backends.base import GeneratorSource
-from cgtool.config import MAX_AUTO_SIZE
+from cgtool.backends.engines import cached_engines_dir
+from cgtool.config import MAX_AUTO_SIZE, Direction
 from cgtool.errors import UsageError
-from cgtool.models.folder import Defaults, checkpoint_key, engine_key
-from cgtool.models.lookup import Choice, resolve
+from cgtool.models.folder import Defaults, ModelFolder, checkpoint_key, engine_key
+from cgtool.models.lookup import resolve
 from cgtool.tasks.convert import Model
 
 if TYPE_CHECKING:
@@ -38,19 +39,27 @@ def choose_model(to: str | None, model: str | None, engines_dir: Path | None) ->
         return _from_checkpoint(Path(model), to)
     choice = resolve(to, model, engines_dir)
     folder = choice.folder
-    source = GeneratorSource(
-        key=engine_key(folder, choice.direction),
-        label=f"{folder.name} {choice.direction}",
-        stride=folder.stride,
-        load=lambda: _load(choice),
-    )
+    source = source_of(folder, choice.direction)
     return _model(folder.name, choice.target, source, folder.training_scale, folder.defaults)
 
 
-def _load(choice: Choice) -> nn.Module:
+def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
+    """A model folder's generator, described without loading it."""
+    key = engine_key(folder, direction)
+    return GeneratorSource(
+        key=key,
+        label=f"{folder.name} {direction}",
+        stride=folder.stride,
+        load=lambda: _load(folder, direction),
+        direction=direction,
+        places=(folder.path, cached_engines_dir(key)),  # beside the weights, or where they can't be written
+    )
+
+
+def _load(folder: ModelFolder, direction: Direction) -> nn.Module:
     from cgtool.models.weights import load_generator  # imports torch, which a compiled engine does without
 
-    return load_generator(choice.folder, choice.direction)
+    return load_generator(folder, direction)
 
 
 def _from_checkpoint(path: Path, to: str | None) -> Model:

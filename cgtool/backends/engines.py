@@ -1,0 +1,96 @@
+"""Which compiled engines there are for a generator, and whether they run here. Imports no framework."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from cgtool.backends import machine
+from cgtool.backends.base import GeneratorSource
+from cgtool.backends.manifest import EngineFile, find_engines
+from cgtool.config import cache_dir
+from cgtool.errors import EngineError
+
+
+@dataclass(frozen=True)
+class FoundEngine:
+    """An engine file, or what is left of one.
+
+    Attributes:
+        name: As people call it.
+        file: The engine; None if its manifest can't be read.
+        problem: Why it can't be used here, in one line; None if it can, as far as can be told without opening it.
+    """
+
+    name: str
+    file: EngineFile | None
+    problem: str | None
+
+
+def cached_engines_dir(key: str) -> Path:
+    """Where engines of the generator with this key go if its own folder can't be written."""
+    return cache_dir() / "engines" / key[:16]
+
+
+def engines_of(source: GeneratorSource) -> list[FoundEngine]:
+    """All engines in the source's places, with what speaks against those that can't be used.
+
+    Engines of the model's other direction are left out.
+    """
+    found = []
+    for place in source.places:
+        for engine in find_engines(place):
+            if isinstance(engine, EngineError):
+                found.append(FoundEngine(Path(engine.path or "").name, None, str(engine)))
+            elif engine.manifest.direction == source.direction:
+                found.append(FoundEngine(engine.name, engine, problem_here(engine, source.key)))
+    return found
+
+
+def problem_here(engine: EngineFile, key: str, device: int = 0) -> str | None:
+    """Why an engine can't be used on this machine, None if it can.
+
+    Args:
+        engine: The engine; its files are not read.
+        key: `GeneratorSource.key` of the weights as they are now.
+        device: The GPU that TensorRT would use.
+    """
+    manifest = engine.manifest
+    if manifest.key != key:
+        return "made from other weights or by another cgtool; run cgtool export again"
+    missing = [path.name for path in engine.paths if not path.is_file()]
+    if missing:
+        return f"{missing[0]} is missing; run cgtool export again"
+    match manifest.format:
+        case "openvino":
+            return _openvino_problem(engine)
+        case "tensorrt":
+            return _tensorrt_problem(engine, device)
+        case "onnx":
+            return None
+
+
+def _openvino_problem(engine: EngineFile) -> str | None:
+    if importlib.util.find_spec("openvino") is None:
+        return "openvino is not installed; run pip install openvino"
+    if engine.manifest.precision == "bf16" and not machine.cpu_has_bf16():
+        return "this CPU has no bf16"
+    return None
+
+
+def _tensorrt_problem(engine: EngineFile, device: int) -> str | None:
+    gpus = machine.cuda_devices()
+    if len(gpus) <= device:
+        return "no NVIDIA GPU is visible"
+    if importlib.util.find_spec("tensorrt") is None:
+        return "tensorrt is not installed; run pip install 'cgtool[tensorrt]'"
+    from cgtool.backends.tensorrt_builder import tensorrt_version
+
+    manifest = engine.manifest
+    built, here = str(manifest.versions.get("tensorrt")), tensorrt_version()
+    if built != here and not manifest.hardware.get("version_compatible"):
+        return f"built with TensorRT {built}, here is {here}; run cgtool export again"
+    if gpus[device] != manifest.hardware.get("gpu") and not manifest.hardware.get("hardware_compatible"):
+        return f"built for {manifest.hardware.get('gpu')}, here is {gpus[device]}; run cgtool export again"
+    return None

@@ -1,0 +1,63 @@
+"""OpenVINO's own files (IR) of an ONNX graph, and 8-bit quantisation of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgtool.backends.openvino_backend import core, import_openvino
+from cgtool.errors import EngineError
+
+
+def openvino_version() -> str:
+    """Such as ``2026.4.0``."""
+    return str(import_openvino().__version__).split("-", 1)[0]
+
+
+def to_ir(model: bytes | Any, *, half: bool) -> list[bytes]:  # noqa: ANN401  # OpenVINO has no types
+    """A model as the contents of its ``.xml`` and ``.bin`` files.
+
+    Args:
+        model: A serialised ONNX graph, or what `quantized` gives.
+        half: Store weights in FP16.
+
+    Raises:
+        EngineError: OpenVINO refuses it.
+    """
+    openvino = import_openvino()
+    try:
+        read = core().read_model(model) if isinstance(model, bytes) else model
+        with tempfile.TemporaryDirectory(prefix="cgtool-") as folder:
+            path = Path(folder) / "engine.xml"
+            openvino.save_model(read, path, compress_to_fp16=half)
+            return [path.read_bytes(), path.with_suffix(".bin").read_bytes()]
+    except RuntimeError as error:
+        raise EngineError(f"openvino: the graph can't be converted: {error}") from error
+
+
+def quantized(onnx: bytes, calibration: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN401  # OpenVINO has no types
+    """An ONNX graph with 8-bit weights and activations in its convolutions (post-training quantisation, NNCF).
+
+    Args:
+        onnx: The serialised graph, FP32.
+        calibration: Frames on which the activations' ranges are measured: uint8, (1, height, width, 3) each.
+
+    Raises:
+        EngineError: NNCF is not installed.
+    """
+    try:
+        import nncf
+    except ImportError as error:
+        raise EngineError(f"nncf can't be imported: {error}", hint="Run: pip install 'cgtool[int8]'") from error
+    model = core().read_model(onnx)
+    return nncf.quantize(
+        model,
+        nncf.Dataset(list(calibration), lambda frames: {"frames": frames}),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(calibration),
+    )

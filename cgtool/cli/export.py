@@ -1,0 +1,224 @@
+"""``cgtool export``: options to a plan, then the builds, told on the screen, and a table at the end."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from cgtool.config import EnginePrecision
+from cgtool.errors import UsageError
+
+if TYPE_CHECKING:
+    from cgtool.tasks.export import Exported, ExportRequest, Job
+
+
+class FrameSizeType(click.ParamType):  # type: ignore[type-arg]  # generic only in recent versions of click
+    """Height and width as ``HxW``."""
+
+    name = "HxW"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Read a size."""
+        match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(value))
+        if match is None or not all(8 <= int(side) <= 16384 for side in match.groups()):
+            self.fail(f"{value!r} is no size; write height and width in pixels, as in 720x1280", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+_FOLDER = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("models", metavar="[MODEL...]", nargs=-1)
+@click.option("--to", metavar="DOMAIN", help="Only generators that lead to this domain.  [default: all]")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["auto", "tensorrt", "openvino", "onnx"]),
+    default="auto",
+    show_default=True,
+    help="auto is tensorrt where an NVIDIA GPU and the package are there, else openvino.",
+)
+@click.option("--fp16", "precision", flag_value="fp16", help="FP16; in OpenVINO FP16 weights, BF16 arithmetic.")
+@click.option("--fp32", "precision", flag_value="fp32", help="FP32.")
+@click.option("--bf16", "precision", flag_value="bf16", help="BF16 (OpenVINO).")
+@click.option("--int8", "precision", flag_value="int8", help="8-bit integers (OpenVINO); needs --calibration.")
+@click.option("--size", type=FrameSizeType(), help="TensorRT: the one size that the engine takes.")
+@click.option("--min", "smallest", type=FrameSizeType(), help="TensorRT: the smallest size.")
+@click.option("--opt", "best", type=FrameSizeType(), help="TensorRT: the size to be fastest at.")
+@click.option("--max", "largest", type=FrameSizeType(), help="TensorRT: the largest size.")
+@click.option("--batch", type=click.IntRange(1, 64), default=4, show_default=True, help="TensorRT: the largest batch.")
+@click.option("--verify/--no-verify", default=True, show_default=True, help="Keep only what agrees with PyTorch.")
+@click.option("--calibration", type=_FOLDER, metavar="DIR", help="Photographs to quantise with and to compare on.")
+@click.option("--workspace", type=click.IntRange(1), metavar="MB", help="TensorRT: limit of working memory.")
+@click.option("--timing-cache", type=_FOLDER, metavar="FILE", help="TensorRT: keep its measurements here.")
+@click.option("--hardware-compatible", is_flag=True, help="TensorRT: an engine for other GPUs too; slower.")
+@click.option("--version-compatible", is_flag=True, help="TensorRT: an engine for later versions too.")
+@click.option("-o", "--output", type=_FOLDER, metavar="DIR", help="Put engines here.  [default: the model's folder]")
+@click.option("--engines-dir", type=_FOLDER, help="Look for models here first.")
+@click.option("--force", is_flag=True, help="Compile anew what is there already.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--dry-run", is_flag=True, help="Show what would be compiled and stop.")
+@click.pass_context
+def export(
+    ctx: click.Context,
+    models: tuple[str, ...],
+    to: str | None,
+    format_: Literal["auto", "tensorrt", "openvino", "onnx"],
+    precision: EnginePrecision | None,
+    size: tuple[int, int] | None,
+    smallest: tuple[int, int] | None,
+    best: tuple[int, int] | None,
+    largest: tuple[int, int] | None,
+    batch: int,
+    verify: bool,
+    calibration: Path | None,
+    workspace: int | None,
+    timing_cache: Path | None,
+    hardware_compatible: bool,
+    version_compatible: bool,
+    output: Path | None,
+    engines_dir: Path | None,
+    force: bool,
+    as_json: bool,
+    dry_run: bool,
+) -> None:
+    """Compile models to engines that `cgtool convert` picks by itself.
+
+    With no MODEL, all models in the engines folder, both directions. Each engine is compared with PyTorch on
+    photographs; one that differs too much is not kept, and the exit code is 1. Engines that are there already and fit
+    are left alone.
+
+    \b
+    cgtool export --fp16
+    cgtool export summer2winter --to winter --format onnx --fp16
+    cgtool export --format openvino --int8 --calibration photos/
+    """
+    from cgtool.tasks import export as task
+
+    if size is not None:
+        if smallest or best or largest:
+            raise UsageError("--size is --min, --opt and --max in one", hint="Give either")
+        smallest = best = largest = size
+    request = task.ExportRequest(
+        models=models,
+        to=to,
+        format=format_,
+        precision=precision,
+        smallest=smallest,
+        best=best,
+        largest=largest,
+        batch=batch,
+        verify=verify,
+        workspace_mb=workspace,
+        timing_cache=timing_cache,
+        hardware_compatible=hardware_compatible,
+        version_compatible=version_compatible,
+        output=output,
+        calibration=calibration,
+        force=force,
+    )
+    jobs = task.plan(request, engines_dir)
+    if dry_run:
+        for job in jobs:
+            click.echo(json.dumps(_described(job), ensure_ascii=False) if as_json else f"{job.label} -> {job.folder}")
+        return
+    done = _run(jobs, request, as_json=as_json)
+    if not as_json:
+        _table(done)
+    ctx.exit(1 if any(result.status == "failed" for result in done) else 0)
+
+
+def _run(jobs: list[Job], request: ExportRequest, *, as_json: bool) -> list[Exported]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from cgtool.tasks.export import Exported
+    from cgtool.tasks.export import export as run
+
+    done: list[Exported] = []
+    console = Console(stderr=True, soft_wrap=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal or as_json) as bars:
+        overall = bars.add_task("engines", total=len(jobs))
+        phases: dict[str, Any] = {}
+
+        def show(phase: str, step: int, steps: int) -> bool:
+            task = phases.setdefault(phase, None) or bars.add_task(phase, total=steps)
+            phases[phase] = task
+            bars.update(task, completed=step, total=steps, visible=step < steps)
+            return True
+
+        for event in run(jobs, request, show):
+            if isinstance(event, Exported):
+                done.append(event)
+                bars.advance(overall)
+                if as_json:
+                    click.echo(json.dumps(_outcome(event), ensure_ascii=False))
+                elif event.status == "failed":
+                    console.print(f"error: {event.error}", style="red", markup=False, highlight=False)
+            else:
+                bars.update(overall, description=event.job.label)
+    return done
+
+
+def _described(job: Job) -> dict[str, Any]:
+    return {
+        "model": job.model.name,
+        "direction": job.direction,
+        "format": job.format,
+        "precision": job.precision,
+        "folder": str(job.folder),
+    }
+
+
+def _outcome(result: Exported) -> dict[str, Any]:
+    engine = result.engine
+    return {
+        **_described(result.job),
+        "status": result.status,
+        "engine": None if engine is None else str(engine.paths[0]),
+        "bytes": None if engine is None else engine.size_bytes,
+        "parity": None if engine is None else dict(engine.manifest.parity),
+        "milliseconds": result.milliseconds,
+        "error": result.error,
+    }
+
+
+def _table(done: list[Exported]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "engine", "format", "precision", "shapes", "on disk", "parity", "ms a frame", "against PyTorch", "", box=None
+    )
+    for result in done:
+        engine = result.engine
+        if engine is None:
+            continue
+        manifest = engine.manifest
+        parity = manifest.parity
+        table.add_row(
+            str(engine.paths[0]),
+            manifest.format,
+            manifest.precision,
+            "any" if manifest.shapes is None else str(manifest.shapes),
+            f"{engine.size_bytes / 1e6:.1f} MB",
+            f"{parity['psnr_db']:.1f} dB, max {parity['max_levels']:.0f}" if parity else "not compared",
+            "" if result.milliseconds is None else f"{result.milliseconds['engine']:.1f}",
+            "" if result.milliseconds is None else _against(result.milliseconds),
+            result.status,
+        )
+    console = Console() if sys.stdout.isatty() else Console(width=10_000)
+    console.print(table)
+    failed = sum(result.status == "failed" for result in done)
+    click.echo(f"{len(done) - failed} engines, {failed} failed")
+
+
+def _against(milliseconds: dict[str, float]) -> str:
+    own = milliseconds["engine"]
+    return ", ".join(f"{ms / own:.2f} x {name}" for name, ms in milliseconds.items() if name != "engine")

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cgtool.config import MAX_AUTO_SIZE
 from cgtool.errors import CgtoolError, Terminated, UsageError
-from cgtool.models.folder import check_domains, check_name, read_model_folder
+from cgtool.models.folder import Defaults, check_domains, check_name, read_model_folder
 from cgtool.models.weights import save_model_folder
 from cgtool.training.checkpoints import Checkpoints
 from cgtool.training.config import TrainConfig
@@ -303,8 +304,14 @@ class _Run:
             for folder, domain in zip(self.request.test_folders or (None, None), self._domains, strict=True)
         )
         stride = self.state.generators["A_to_B"].stride
+        config = self.request.config
         return Sampler(
-            self.request.domains, (paths[0], paths[1]), self.request.config.load_size, stride, self.world.device
+            self.request.domains,
+            (paths[0], paths[1]),
+            config.load_size,
+            stride,
+            self.world.device,
+            filtered=config.through_detail,
         )
 
     def _sample(self, sampler: Sampler, log: MetricsLog) -> None:
@@ -330,7 +337,8 @@ class _Run:
             folder,
             self.state.best_generators(),
             domains=self.request.domains,
-            training_scale=self.request.config.load_size,
+            training_scale=self._config.load_size,
+            defaults=_defaults(self._config),
             provenance=self._provenance(),
             overwrite=True,
         )
@@ -370,6 +378,11 @@ class _Run:
             **self._facts,
             "versions": versions(),
         }
+
+
+def _defaults(config: TrainConfig) -> Defaults:
+    """What conversion should show: texture only of a network that was judged with it."""
+    return Defaults(size=min(config.load_size, MAX_AUTO_SIZE), texture=0.0 if config.through_detail else 1.0)
 
 
 def _free_name(folder: Path) -> Path:

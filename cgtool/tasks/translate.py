@@ -56,9 +56,8 @@ class Look:
 
     Attributes:
         smooth: Temporal smoothing of videos, 0 (none) to 1.
-        detail: How the change reaches the frame's own size where the network ran smaller: ``guided`` keeps the source's
-            detail and fades (see ``temporal.detail`` and ``temporal.exposure``), ``resize`` scales the result and adds
-            nothing.
+        detail: How the change reaches the frame's own size: ``guided`` keeps the source's detail and fades (see
+            ``temporal.detail`` and ``temporal.exposure``), ``resize`` scales the result and adds nothing.
         texture: Share, 0 to 1, of the network's own texture that guided detail adds back.
         strength: Share of the change, 0 (the source) to 1.
         preserve_color: Change brightness alone.
@@ -183,7 +182,7 @@ class Translator:
     def finish(self, picture: Picture) -> Picture:
         """Bring a result to its frame's size: the returned picture's frame is the finished one."""
         source, look = picture.frame.pixels, self._look
-        if look.detail == "guided" and picture.result.shape[0] < source.shape[0]:
+        if look.detail == "guided":
             pixels = self._guided(source, picture.small, picture.result)
         else:
             pixels = resized(source, picture.result, strength=look.strength, preserve_color=look.preserve_color)

@@ -115,15 +115,20 @@ def cut_metrics(path: Path, step: int) -> None:
 
 def plot_losses(steps: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw the losses over the steps: a mean over neighbouring steps above each step's own, as a PNG."""
-    figure = Figure(figsize=(11, 7.5), layout="constrained")
-    axes = figure.subplots(2, 2)
     groups = {
         "Generators, adversarial": GENERATOR_LOSSES[:2],
         "Discriminators": DISCRIMINATOR_LOSSES,
         "Cycle-consistency (weighted)": GENERATOR_LOSSES[2:4],
-        "Identity (weighted)": GENERATOR_LOSSES[4:],
+        "Identity (weighted)": GENERATOR_LOSSES[4:6],
     }
-    for axis, (title, names) in zip(axes.flat, groups.items(), strict=True):
+    optional = {
+        "Temporal consistency (weighted)": GENERATOR_LOSSES[6:8],
+        "Texture that is hidden (weighted)": GENERATOR_LOSSES[8:10],
+    }
+    groups |= {title: names for title, names in optional.items() if any(names[0] in line for line in steps)}
+    figure = Figure(figsize=(11, 3.75 * -(-len(groups) // 2)), layout="constrained")
+    axes = figure.subplots(-(-len(groups) // 2), 2)
+    for axis, (title, names) in zip(axes.flat, groups.items(), strict=False):  # an odd number leaves one empty
         axis.set_title(title)
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)

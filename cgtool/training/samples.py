@@ -16,6 +16,7 @@ from cgtool.config import Direction
 from cgtool.models.architecture import Generator
 from cgtool.training.data import normalize
 from cgtool.training.images import load_rgb, scale_to
+from cgtool.training.through_detail import through_detail
 
 SHOWN = 4
 """Images of each domain in a grid."""
@@ -35,6 +36,7 @@ class Sampler:
             of their middle.
         stride: What the generators need the side to be a multiple of, px.
         device: Where the generators are.
+        filtered: Show results through guided detail, as they are trained.
     """
 
     def __init__(
@@ -44,8 +46,11 @@ class Sampler:
         short_side: int,
         stride: int,
         device: torch.device,
+        *,
+        filtered: bool = False,
     ) -> None:
         self._domains = domains
+        self._filtered = filtered
         side = max(stride, short_side // stride * stride)
         self._images = tuple(
             [_load(path, max(short_side, side), side, device) for path in some[:SHOWN]] for some in paths
@@ -71,10 +76,9 @@ class Sampler:
         ):
             rows = []
             for real in images:
-                fake = generators[forth](real)
-                rows.append(
-                    [_pixels(tensor) for tensor in (real, fake, generators[back](fake), generators[back](real))]
-                )
+                fake = self._translate(generators[forth], real)
+                again, same = (self._translate(generators[back], image) for image in (fake, real))
+                rows.append([_pixels(tensor) for tensor in (real, fake, again, same)])
             titles = (f"real {name}", f"to {other}", f"back to {name}", f"{name} to {name}")
             halves.append(_arrange(rows, titles))
         for direction, net in generators.items():
@@ -84,6 +88,10 @@ class Sampler:
         sheet.paste(halves[0], (0, 0))
         sheet.paste(halves[1], (halves[0].width + 3 * _GAP, 0))
         return np.asarray(sheet)
+
+    def _translate(self, generator: Generator, image: Tensor) -> Tensor:
+        result: Tensor = generator(image)
+        return through_detail(image, result) if self._filtered else result
 
 
 def _arrange(rows: list[list[NDArray[np.uint8]]], titles: Sequence[str]) -> Image.Image:

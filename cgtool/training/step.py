@@ -35,7 +35,10 @@ from cgtool.training.through_detail import through_detail
 Losses = dict[str, Tensor]
 """Weighted losses by name: 0-dimensional tensors."""
 
-GENERATOR_LOSSES = ("G_A_to_B", "G_B_to_A", "cycle_A", "cycle_B", "identity_A", "identity_B")
+GENERATOR_LOSSES = (
+    "G_A_to_B", "G_B_to_A", "cycle_A", "cycle_B", "identity_A", "identity_B",
+    "temporal_A", "temporal_B", "texture_A", "texture_B",
+)  # fmt: skip
 DISCRIMINATOR_LOSSES = ("D_A", "D_B")
 
 

@@ -15,10 +15,12 @@ from cgtool.models.discriminators import PatchConfig, PatchDiscriminator
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
 from cgtool.training.config import CYCLE_LOSSES, GAN_LOSSES, CycleLoss, GanLoss
 from cgtool.training.data import normalize
+from cgtool.training.motion import random_motion, with_noise
 from cgtool.training.parallel import World
 from cgtool.training.pool import ImagePool
 from cgtool.training.state import TrainState
-from cgtool.training.step import Networks, Objective, Optimization, train_step
+from cgtool.training.step import Networks, Objective, Optimization, generator_losses, train_step
+from cgtool.training.through_detail import through_detail
 from tests.training.toy import tiny_config
 
 CHOICES = list(itertools.product(GAN_LOSSES, CYCLE_LOSSES))
@@ -296,3 +298,40 @@ def test_fp16_scales_the_gradients_and_skips_a_step_that_overflows() -> None:
     state.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**4)
     train_step(nets, Objective(), state, [(x, y)], world=WORLD, precision="fp16", rngs=no_chance())
     assert not torch.equal(before[0], nets.generator_parameters()[0])
+
+
+def test_the_further_losses_see_what_is_shown() -> None:
+    """Through guided detail, with texture and temporal consistency: image by image, from the same chance."""
+    nets = networks()
+    x, y = (image.float() for image in images(2))
+    objective = Objective(through_detail=True, texture_weight=2.0, temporal_weight=3.0)
+    torch.manual_seed(5)
+    losses, (fake_x, fake_y) = generator_losses(nets, objective, x, y)
+
+    shown_y, shown_x = through_detail(x, nets.G(x)), through_detail(y, nets.F(y))
+    torch.testing.assert_close(fake_y, shown_y)
+    torch.testing.assert_close(fake_x, shown_x)
+    again = through_detail(shown_y, nets.F(shown_y))
+    torch.testing.assert_close(losses["cycle_A"], 10 * (again - x).abs().mean())
+    torch.testing.assert_close(losses["identity_A"], 5 * (through_detail(x, nets.F(x)) - x).abs().mean())
+
+    torch.manual_seed(5)
+    for net, source, target, letter in ((nets.G, x, y, "A"), (nets.F, y, x, "B")):
+        motion = random_motion(source)
+        moved = with_noise(motion(source))
+        seen = [source, target, moved]
+        shown = [through_detail(image, net(image)) for image in seen]
+        torch.testing.assert_close(losses[f"temporal_{letter}"], 3 * motion.error(shown[0], shown[2]))
+        hidden = [(net(image) - filtered).abs().mean() for image, filtered in zip(seen, shown, strict=True)]
+        torch.testing.assert_close(losses[f"texture_{letter}"], 2 * torch.stack(hidden).mean())
+
+
+def test_without_weights_no_chance_is_drawn() -> None:
+    """What does not use them trains as it did before they were there."""
+    nets = networks()
+    x, y = (image.float() for image in images(1))
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    losses, _ = generator_losses(nets, Objective(), x, y)
+    assert torch.equal(before, torch.get_rng_state())
+    assert set(losses) == {"G_A_to_B", "G_B_to_A", "cycle_A", "cycle_B", "identity_A", "identity_B"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,7 @@ def train(
         init=init,
         save_init=save_init,
         allow_change=allow_change,
+        command=shlex.join(["cgtool", *sys.argv[1:]]),
     )
     with TrainScreen(quiet=quiet) as screen:
         for event in run(request):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from cgtool.backends import machine
 from cgtool.config import MAX_AUTO_SIZE
 from cgtool.errors import CgtoolError, Terminated, UsageError
 from cgtool.models.folder import Defaults, check_domains, check_name, read_model_folder
@@ -51,6 +52,7 @@ class TrainRequest:
         init: Warm start to begin a new run with.
         save_init: Where a warm start is written when the training ends or stops.
         allow_change: Go on even where that is not exact.
+        command: How it was asked for, to be recorded.
     """
 
     name: str
@@ -69,6 +71,7 @@ class TrainRequest:
     init: Path | None = None
     save_init: Path | None = None
     allow_change: bool = False
+    command: str | None = None
 
     @property
     def run_folder(self) -> Path:
@@ -323,7 +326,7 @@ class _Run:
         self._report()
 
     def _report(self) -> None:
-        steps = read_metrics(self.request.run_folder / "metrics.jsonl")
+        steps = self._metrics()
         plot_losses(steps, self.request.run_folder / "losses.png")
         write_report(self.report_file, self.request.name, self._description(), steps)
 
@@ -367,7 +370,19 @@ class _Run:
             "init": self._facts["init"],
             "changes": self._facts["changes"],
             "versions": versions(),
+            "command": self.request.command,
+            "hours": round(sum(line["seconds"] for line in self._metrics()) / 3600, 2),
+            "hardware": self._hardware(),
         }
+
+    def _hardware(self) -> str:
+        device = self.world.device
+        if device.type == "cuda":
+            return f"{self.world.size} x {machine.cuda_devices()[device.index or 0]}"
+        return f"{machine.usable_cpus()} x {machine.cpu_name()}"
+
+    def _metrics(self) -> list[dict[str, Any]]:
+        return read_metrics(self.request.run_folder / "metrics.jsonl")
 
     def _description(self) -> Mapping[str, Any]:
         return {

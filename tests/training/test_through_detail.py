@@ -39,7 +39,7 @@ def test_equals_guided_detail_at_the_networks_size() -> None:
     expected = GuidedDetail()(source, source, result)
     assert np.abs(expected.astype(int) - source).mean() > 20  # there is something to agree on
     assert np.abs(shown - expected).max() <= 1.5  # the result is rounded, and so is OpenCV's luma
-    assert np.abs(shown - expected).mean() < 0.3
+    assert np.abs(shown - expected).mean() < 0.4
 
 
 def test_an_unchanged_picture_stays() -> None:

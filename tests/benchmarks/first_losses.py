@@ -1,0 +1,81 @@
+"""Records the first losses of a shipped model's recipe in its `model.json`; tests/test_recipes.py reproduces them.
+
+The recipe is the configuration in the provenance, begun from scratch, on a CPU in FP32: five steps that any machine
+with the data can repeat. One thread, because Adam's first steps turn rounding errors into whole steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cgtool.tasks.train import TrainRequest, train
+from cgtool.training.config import TrainConfig
+from cgtool.training.metrics import read_metrics
+
+STEPS = 5
+DATA = {("summer", "winter"): "summer2winter", ("photo", "monet"): "photo2monet"}
+"""Folders of ../shared/data by a model's domains."""
+
+
+def first_losses(
+    config: Mapping[str, Any], domains: tuple[str, str], data: Path, scratch: Path
+) -> list[dict[str, float]]:
+    """Train a recipe's first steps.
+
+    Args:
+        config: The recipe, as the provenance has it.
+        domains: (A, B).
+        data: A folder with trainA and trainB.
+        scratch: An empty folder for the run.
+
+    Returns:
+        The weighted losses by name, a mapping for each step.
+    """
+    recipe = dataclasses.replace(TrainConfig(**config), precision="fp32", device="cpu", compile=False)
+    request = TrainRequest(
+        name="recipe",
+        domains=domains,
+        folders=(data / "trainA", data / "trainB"),
+        config=recipe,
+        runs_dir=scratch / "runs",
+        engines_dir=scratch / "engines",
+        stop_after=STEPS,
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for _ in train(request):
+            pass
+    finally:
+        torch.set_num_threads(threads)
+    steps = read_metrics(request.run_folder / "metrics.jsonl")
+    others = {"step", "epoch", "learning_rate", "seconds", "data_seconds"}
+    return [{name: value for name, value in step.items() if name not in others} for step in steps]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="+", type=Path, help="model folders")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="holds the data sets")
+    arguments = parser.parse_args()
+    for model in arguments.models:
+        path = model / "model.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        a, b = content["domains"]
+        with tempfile.TemporaryDirectory() as scratch:
+            losses = first_losses(content["provenance"]["config"], (a, b), arguments.data / DATA[a, b], Path(scratch))
+        content["provenance"]["first_losses"] = losses
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        print(f"{path}: {losses[0]}")
+
+
+if __name__ == "__main__":
+    main()

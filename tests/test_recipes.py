@@ -1,0 +1,44 @@
+"""The shipped models come from recipes that anybody with the data can begin again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.first_losses import DATA, STEPS, first_losses
+
+ENGINES = Path(__file__).parents[1] / "engines"
+MODELS = sorted(path.parent for path in ENGINES.glob("*/model.json"))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.name)
+def test_the_first_losses_can_be_reproduced(model: Path, shared_data: Path, tmp_path: Path) -> None:
+    content = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    a, b = content["domains"]
+    recorded = content["provenance"]["first_losses"]
+    assert len(recorded) == STEPS
+    losses = first_losses(content["provenance"]["config"], (a, b), shared_data / DATA[a, b], tmp_path)
+    for now, then in zip(losses, recorded, strict=True):
+        assert now == pytest.approx(then, abs=1e-4)
+
+
+def test_there_are_shipped_models() -> None:
+    assert {"summer2winter", "photo2monet"} <= {model.name for model in MODELS}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.name)
+def test_a_shipped_model_says_where_it_comes_from(model: Path) -> None:
+    content = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    provenance = content["provenance"]
+    assert provenance["made_by"] == "cgtool train"
+    assert provenance["command"].startswith("cgtool train ")
+    assert provenance["steps"] > 0
+    assert provenance["hours"] > 0
+    assert all(provenance["data"][letter]["images"] > 0 for letter in "AB")
+    assert provenance["seed"] == provenance["config"]["seed"]
+    assert provenance["hardware"]
+    assert {"cgtool", "torch", "torchvision", "python"} <= set(provenance["versions"])
+    for weights in content["weights"].values():
+        assert (model / weights["file"]).stat().st_size <= 6_000_000

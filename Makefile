@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-slow test-gpu check bench bench-train clean
+.PHONY: demo test test-slow test-gpu test-tensorrt check bench bench-train clean
 
 demo: $(STAMP)
 	$(BIN)/python -m tests.demo
@@ -18,6 +18,11 @@ test-slow: $(STAMP)
 test-gpu: $(STAMP)
 	$(BIN)/python -m pytest -m gpu
 
+# Proves what could not be run without an NVIDIA GPU and TensorRT (pip install 'cgtool[tensorrt]').
+test-tensorrt: $(STAMP)
+	$(BIN)/pip install --quiet --editable '.[dev,tensorrt]'
+	$(BIN)/python -m pytest -m gpu tests/backends/tensorrt
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -26,6 +31,7 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.pipeline
+	$(BIN)/python -m tests.benchmarks.engines
 	$(BIN)/python -m tests.benchmarks.train_speed
 
 bench-train: $(STAMP)

@@ -51,12 +51,16 @@ class Graph:
     warnings: tuple[str, ...] = ()
 
 
-def onnx_graph(source: GeneratorSource) -> Graph:
+def onnx_graph(source: GeneratorSource, *, half: bool = True) -> Graph:
     """The source's frame graph (see `cgtool.backends.graph.to_onnx`), without PyTorch where it was exported before.
 
     It is taken from an ONNX engine in the source's places, else from the cache, else exported into the cache. A cached
     file's name ends with the SHA-256 of its content: a damaged one is deleted and made anew, and processes that export
     at the same time can't harm each other.
+
+    Args:
+        source: The generator.
+        half: An FP16 graph will do, for what computes in its own precision anyway.
 
     Raises:
         EngineError: The network can't be exported.
@@ -64,6 +68,8 @@ def onnx_graph(source: GeneratorSource) -> Graph:
     """
     warnings: list[str] = []
     for engine in onnx_engines(source):
+        if engine.manifest.precision == "fp16" and not half:
+            continue
         try:
             return Graph(engine.read()[0], engine.manifest.precision, warnings=tuple(warnings))
         except EngineError as error:

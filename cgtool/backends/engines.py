@@ -87,8 +87,12 @@ def _tensorrt_problem(engine: EngineFile, device: int) -> str | None:
         return "tensorrt is not installed; run pip install 'cgtool[tensorrt]'"
     from cgtool.backends.tensorrt_builder import tensorrt_version
 
+    try:
+        here = tensorrt_version()
+    except EngineError as error:  # the package is there, but not its libraries
+        return str(error)
     manifest = engine.manifest
-    built, here = str(manifest.versions.get("tensorrt")), tensorrt_version()
+    built = str(manifest.versions.get("tensorrt"))
     if built != here and not manifest.hardware.get("version_compatible"):
         return f"built with TensorRT {built}, here is {here}; run cgtool export again"
     if gpus[device] != manifest.hardware.get("gpu") and not manifest.hardware.get("hardware_compatible"):

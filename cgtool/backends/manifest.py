@@ -20,11 +20,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
+from cgtool.config import DIRECTIONS, ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError
 
 Format = Literal["tensorrt", "openvino", "onnx"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+SUFFIXES: Mapping[Format, tuple[str, ...]] = {
+    "tensorrt": (".engine",),
+    "openvino": (".xml", ".bin"),
+    "onnx": (".onnx",),
+}
+"""Of each format's files; the first is the one to open."""
 
 SUFFIX = ".engine.json"
 FORMAT_VERSION = 1
@@ -185,7 +191,7 @@ def read_manifest(path: Path) -> Manifest:
         return _parse(data)
     except OSError as error:
         raise EngineError(f"can't be read: {error.strerror}", path=path, hint=_EXPORT_HINT) from error
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, OverflowError, TypeError, KeyError, RecursionError) as error:
         raise EngineError(f"not a manifest that this cgtool reads: {error}", path=path, hint=_EXPORT_HINT) from error
 
 
@@ -195,16 +201,22 @@ def _parse(data: Any) -> Manifest:  # noqa: ANN401  # JSON
     shapes = data.pop("shapes")
     source, target = data.pop("domains")
     files = data["files"]
-    if not isinstance(files, dict) or not files:
-        raise ValueError("it names no file")
+    if (
+        data["direction"] not in DIRECTIONS
+        or data["format"] not in FORMATS
+        or data["precision"] not in ENGINE_PRECISIONS
+    ):
+        raise ValueError(f"{data['direction']!r}, {data['format']!r} in {data['precision']!r} is unknown")
+    if not isinstance(files, dict) or [Path(name).suffix for name in files] != [*SUFFIXES[data["format"]]]:
+        raise ValueError(f"its files are not {' and '.join(SUFFIXES[data['format']])}")
+    if (shapes is None) is (data["format"] == "tensorrt"):
+        raise ValueError("shapes are TensorRT's, and TensorRT's alone")
     for name, sha256 in files.items():
         if not re.fullmatch(r"[\w-][\w.-]*", name) or not re.fullmatch(r"[0-9a-f]{64}", str(sha256)):
             raise ValueError(f"the file {name!r} has no plain name or no SHA-256")
     for key in ("versions", "hardware", "parity", "measured"):
         if not isinstance(data[key], dict):
             raise ValueError(f"{key} is no object")
-    if data["format"] not in FORMATS or data["precision"] not in ENGINE_PRECISIONS:
-        raise ValueError(f"{data['format']!r} in {data['precision']!r} is unknown")
     if not all(isinstance(value, (int, float)) and value > 0 for value in data["measured"].values()):
         raise ValueError("measured milliseconds are not positive numbers")
     return Manifest(domains=(source, target), shapes=None if shapes is None else _shapes(shapes), **data)

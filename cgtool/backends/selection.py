@@ -146,8 +146,10 @@ def _open_first(
         reasons += [f"{later}: comes later, {_speed(milliseconds[later])}" for later in ranked[place + 1 :]]
         backend = opened.backend
         if candidate.file is not None and candidate.file.manifest.shapes is not None:
-            open_other = functools.partial(_open_first, source, ranked[place + 1 :], milliseconds, [], latency=latency)
-            backend = WithinProfile(backend, candidate.file.manifest.shapes, open_other)
+            shapes = candidate.file.manifest.shapes
+            others, why = ranked[place + 1 :], [f"{candidate}: takes frames of {shapes} only"]
+            open_other = functools.partial(_open_first, source, others, milliseconds, why, latency=latency)
+            backend = WithinProfile(backend, shapes, open_other)
         return Opened(backend, reasons, opened.warnings, opened.notes)
     if failure is not None and len(reasons) == 1:
         raise failure
@@ -314,7 +316,7 @@ def _open(source: GeneratorSource, candidate: _Candidate, *, latency: bool) -> O
             if candidate.file is not None:
                 graph = Graph(candidate.file.read()[0], candidate.precision)
             else:
-                graph = onnx_graph(source)
+                graph = onnx_graph(source, half=False)
             backend = ONNXBackend(graph.onnx, label=source.label, precision=graph.precision, device=candidate.device)
             return Opened(backend, [], list(graph.warnings), list(graph.notes))
         case "tensorrt":
@@ -328,8 +330,9 @@ def _open(source: GeneratorSource, candidate: _Candidate, *, latency: bool) -> O
                 device=candidate.device,
                 precision=candidate.precision,
                 shapes=candidate.file.manifest.shapes,
+                version_compatible=bool(candidate.file.manifest.hardware.get("version_compatible")),
             )
-            return Opened(tensorrt, [], [])
+            return Opened(tensorrt, [], tensorrt.warnings)
         case "torch":
             try:
                 from cgtool.backends.torch_backend import TorchBackend

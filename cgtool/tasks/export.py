@@ -16,7 +16,7 @@ from cgtool.backends import machine, timings
 from cgtool.backends.base import Backend, GeneratorSource
 from cgtool.backends.cache import write_atomically
 from cgtool.backends.engines import cached_engines_dir, problem_here
-from cgtool.backends.manifest import SUFFIX, EngineFile, Format, Manifest, Shapes, read_manifest
+from cgtool.backends.manifest import SUFFIX, SUFFIXES, EngineFile, Format, Manifest, Shapes, read_manifest
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import CgtoolError, EngineError, UsageError
 from cgtool.models.folder import ModelFolder, engine_key
@@ -82,8 +82,8 @@ class ExportRequest:
             raise UsageError("--int8 needs photographs to measure ranges on", hint="Give a folder with --calibration")
         if self.calibration is not None and not self.calibration.is_dir():
             raise UsageError("no such folder", path=self.calibration, hint="--calibration takes a folder of pictures")
-        if self.format == "onnx" and self.precision == "bf16":
-            raise UsageError("--format onnx can't do --bf16", hint="Use --fp16 or --fp32")
+        if self.precision == "bf16" and self.format not in ("auto", "openvino"):
+            raise UsageError(f"--format {self.format} can't do --bf16", hint="Use --fp16 or --fp32")
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def export(jobs: Sequence[Job], request: ExportRequest, progress: Progress | Non
 
 def _export_one(job: Job, request: ExportRequest, progress: Progress | None) -> Exported:
     draft = _draft(job, request)
-    existing = _existing(job, draft)
+    existing = _existing(job, draft, verify=request.verify)
     if existing is not None and not request.force:
         return Exported(job, "up to date", existing)
     source = source_of(job.model, job.direction)
@@ -231,12 +231,9 @@ def _prove(
         device = engine.info.device.split(" ", 1)[0]
         reference = stack.enter_context(TorchBackend(source, device, "fp32"))
         pictures = photographs(request.calibration, job.model.path, min(height, width))
-        if draft.shapes is not None:
-            pictures = [picture for picture in pictures if (1, *picture.shape[:2]) in draft.shapes] or pictures
-        parity, worst = compare(engine, reference, pictures)
+        parity, worst = compare(engine, reference, pictures, draft.shapes)
         if not parity.passes(job.precision):
             path = job.folder / f"{draft.stem}.worst.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
             worst.save(path)
             raise EngineError(
                 f"{job.label}: not kept: {parity.psnr_db:.1f} dB against PyTorch, where {LEAST_PSNR[job.precision]:.0f}"
@@ -244,6 +241,8 @@ def _prove(
                 f" {100 * parity.constant_share:.0f}% of pictures flat",
                 hint=f"See {path}: photograph, PyTorch, engine, 8 times the difference. Try a higher precision",
             )
+        if draft.shapes is not None:
+            _, height, width = draft.shapes.opt
         half: EnginePrecision = "fp16" if device != "cpu" else "bf16"
         rivals = {"engine": engine, "torch fp32": reference}
         if device != "cpu" or machine.cpu_has_bf16():
@@ -279,7 +278,11 @@ def open_contents(manifest: Manifest, contents: Sequence[bytes], source: Generat
 
             assert manifest.shapes is not None
             return TensorRTBackend(
-                contents[0], label=source.label, precision=manifest.precision, shapes=manifest.shapes
+                contents[0],
+                label=source.label,
+                precision=manifest.precision,
+                shapes=manifest.shapes,
+                version_compatible=bool(manifest.hardware.get("version_compatible")),
             )
 
 
@@ -338,12 +341,12 @@ def _keep(job: Job, manifest: Manifest, contents: Sequence[bytes]) -> EngineFile
 
 
 def _named(manifest: Manifest, contents: Sequence[bytes]) -> list[tuple[str, bytes]]:
-    suffixes = {"onnx": (".onnx",), "openvino": (".xml", ".bin"), "tensorrt": (".engine",)}[manifest.format]
+    suffixes = SUFFIXES[manifest.format]
     return [(f"{manifest.stem}{suffix}", data) for suffix, data in zip(suffixes, contents, strict=True)]
 
 
-def _existing(job: Job, draft: Manifest) -> EngineFile | None:
-    """The engine, if it is there, whole, and of these weights and options."""
+def _existing(job: Job, draft: Manifest, *, verify: bool) -> EngineFile | None:
+    """The engine, if it is there, whole, of these weights and options, and proven if it is to be."""
     path = job.folder / f"{draft.stem}{SUFFIX}"
     try:
         engine = EngineFile(path, read_manifest(path))
@@ -351,7 +354,7 @@ def _existing(job: Job, draft: Manifest) -> EngineFile | None:
     except EngineError:
         return None
     same = engine.manifest.shapes == draft.shapes and problem_here(engine, draft.key) is None
-    return engine if same else None
+    return engine if same and (engine.manifest.parity or not verify) else None
 
 
 def _draft(job: Job, request: ExportRequest) -> Manifest:
@@ -423,7 +426,7 @@ def _format(request: ExportRequest) -> Format:
         if request.format == "tensorrt":
             _check_tensorrt()
         return request.format
-    if request.precision == "int8":
+    if request.precision in ("int8", "bf16"):
         return "openvino"
     try:
         _check_tensorrt()

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgtool.backends.base import Backend
+from cgtool.backends.cache import write_atomically
+from cgtool.backends.manifest import Shapes
 from cgtool.config import EnginePrecision
 from cgtool.errors import CgtoolError, UsageError
 from cgtool.media.images import IMAGE_SUFFIXES, read_image
@@ -79,13 +81,22 @@ class Worst:
     result: Image
 
     def save(self, path: Path) -> None:
-        """Write photograph, both results and eight times their difference side by side, as PNG."""
+        """Write photograph, both results and eight times their difference side by side, as PNG.
+
+        Raises:
+            CgtoolError: The file can't be written.
+        """
         difference = np.minimum(8 * cv2.absdiff(self.expected, self.result).astype(np.int32), 255).astype(np.uint8)
         sheet = np.concatenate([self.photograph, self.expected, self.result, difference], axis=1)
         ok, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         if not ok:
             raise CgtoolError("the picture can't be encoded", path=path)
-        path.write_bytes(data.tobytes())
+        try:
+            write_atomically(path, data.tobytes())
+        except OSError as error:
+            raise CgtoolError(
+                f"the worst of an engine's pictures can't be written: {error.strerror}", path=path
+            ) from error
 
 
 def photographs(folder: Path | None, model_folder: Path, short_side: int, limit: int = MOST_PHOTOGRAPHS) -> list[Image]:
@@ -118,20 +129,23 @@ def photographs(folder: Path | None, model_folder: Path, short_side: int, limit:
     return pictures
 
 
-def compare(engine: Backend, reference: Backend, pictures: Sequence[Image]) -> tuple[Parity, Worst]:
+def compare(
+    engine: Backend, reference: Backend, pictures: Sequence[Image], shapes: Shapes | None = None
+) -> tuple[Parity, Worst]:
     """Translate pictures, each at its own size and at a smaller, odd one, with both, and compare.
 
     Args:
         engine: What is to be proven.
         reference: PyTorch in FP32.
         pictures: RGB, uint8, (height, width, 3).
+        shapes: What the engine takes: pictures are scaled to the best of it and a smaller one instead; None for any.
 
     Raises:
         EngineError: One of them fails.
     """
     squared, edges, middles, largest, constant, count = 0.0, [0.0, 0], [0.0, 0], 0, 0, 0
     worst: tuple[float, Worst] | None = None
-    for picture in _two_sizes(pictures):
+    for picture in _two_sizes(pictures, shapes):
         expected = reference.infer(picture[None])[0].copy()
         result = engine.infer(picture[None])[0].copy()
         difference = cv2.absdiff(expected, result).astype(np.float64)
@@ -181,13 +195,23 @@ def milliseconds_a_frame(backends: Sequence[Backend], height: int, width: int, *
     return [statistics.median(own) for own in times]
 
 
-def _two_sizes(pictures: Sequence[Image]) -> list[Image]:
-    return [*pictures, *(_scaled(picture, round(_SECOND_SIZE * min(picture.shape[:2])) | 1) for picture in pictures)]
+def _two_sizes(pictures: Sequence[Image], shapes: Shapes | None) -> list[Image]:
+    if shapes is None:
+        smaller = [_scaled(picture, round(_SECOND_SIZE * min(picture.shape[:2])) | 1) for picture in pictures]
+        return [*pictures, *smaller]
+    best = shapes.opt[1:]
+    second = (
+        min(side, max(low, round(_SECOND_SIZE * side) | 1)) for low, side in zip(shapes.min[1:], best, strict=True)
+    )
+    return [_resized(picture, *size) for size in dict.fromkeys([best, tuple(second)]) for picture in pictures]
 
 
 def _scaled(picture: Image, short_side: int) -> Image:
     height, width = picture.shape[:2]
     factor = short_side / min(height, width)
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return np.ascontiguousarray(cv2.resize(picture, size, interpolation=how), np.uint8)
+    return _resized(picture, max(1, round(height * factor)), max(1, round(width * factor)))
+
+
+def _resized(picture: Image, height: int, width: int) -> Image:
+    how = cv2.INTER_AREA if height < picture.shape[0] else cv2.INTER_CUBIC
+    return np.ascontiguousarray(cv2.resize(picture, (width, height), interpolation=how), np.uint8)

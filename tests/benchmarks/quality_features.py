@@ -66,5 +66,5 @@ def encoded(picture: Image) -> bytes:
 
 def decoded(data: bytes) -> NDArray[np.float32]:
     """A JPEG's pixels at the network's input size."""
-    picture = Pillow.open(io.BytesIO(data)).resize((SIDE, SIDE), Pillow.Resampling.BICUBIC)
+    picture = Pillow.open(io.BytesIO(data)).resize((SIDE, SIDE), Pillow.Resampling.BILINEAR)
     return np.asarray(picture, np.float32)

@@ -1,4 +1,4 @@
-"""Which compiled engines there are for a generator, and whether they run here. Imports no framework."""
+"""Which compiled engines there are for a generator, and whether they run here. Never imports PyTorch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from cgtool.backends import machine
 from cgtool.backends.base import GeneratorSource
 from cgtool.backends.manifest import EngineFile, find_engines
-from cgtool.config import cache_dir
+from cgtool.config import EnginePrecision, cache_dir
 from cgtool.errors import EngineError
 
 
@@ -64,19 +64,21 @@ def problem_here(engine: EngineFile, key: str, device: int = 0) -> str | None:
         return f"{missing[0]} is missing; run cgtool export again"
     match manifest.format:
         case "openvino":
-            return _openvino_problem(engine)
+            return _openvino_problem(manifest.precision)
         case "tensorrt":
             return _tensorrt_problem(engine, device)
         case "onnx":
             return None
 
 
-def _openvino_problem(engine: EngineFile) -> str | None:
-    if importlib.util.find_spec("openvino") is None:
-        return "openvino is not installed; run pip install openvino"
-    if engine.manifest.precision == "bf16" and not machine.cpu_has_bf16():
-        return "this CPU has no bf16"
-    return None
+def _openvino_problem(precision: EnginePrecision) -> str | None:
+    from cgtool.backends.openvino_backend import default_precision
+
+    try:
+        best = default_precision()
+    except EngineError as error:
+        return str(error)
+    return "this CPU has no bf16" if precision == "bf16" and best != "bf16" else None
 
 
 def _tensorrt_problem(engine: EngineFile, device: int) -> str | None:

@@ -95,6 +95,11 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--texture", type=click.FloatRange(0, 1), help="Share of the network's own texture.  [default: the model's]"
 )
+@click.option(
+    "--contrast",
+    type=click.FloatRange(0, 1),
+    help="Share of the source's contrast that every place keeps at least.  [default: the model's]",
+)
 @click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share of the change.")
 @click.option("--preserve-color", is_flag=True, help="Keep the source's colours, change brightness alone.")
 @click.option("--batch", type=click.IntRange(1, 256), help="Frames a call of the engine.  [default: the engine's]")
@@ -133,6 +138,7 @@ def convert(
     smooth: float | None,
     detail: Literal["guided", "resize"],
     texture: float | None,
+    contrast: float | None,
     strength: float,
     preserve_color: bool,
     batch: int | None,
@@ -185,6 +191,7 @@ def convert(
         smooth=smooth,
         detail=detail,
         texture=texture,
+        contrast=contrast,
         strength=strength,
         preserve_color=preserve_color,
         batch=batch,

@@ -61,6 +61,8 @@ _FOLDER = click.Path(path_type=Path)
     default=None,
     help="Train on what convert shows: guided detail, for seasons.",
 )
+@click.option("--texture", type=float, help="With --through-detail: share of hidden texture that is shown yet.")
+@click.option("--contrast", type=float, help="With --through-detail: share of contrast that every place keeps.")
 @click.option("--texture-weight", type=float, help="Weight of the texture that guided detail hides.")
 @click.option("--temporal-weight", type=float, help="Weight of steadiness under synthetic motion.")
 @click.option("--pool-size", type=int, help="Past fakes that the discriminators are shown.")

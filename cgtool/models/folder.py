@@ -53,11 +53,14 @@ class Defaults:
         smooth: Temporal smoothing, 0 to 1.
         texture: Share of the network's own texture that is added to the source's detail, 0 to 1. Seasons want little
             of it, brush strokes most.
+        contrast: Share of the source's contrast that every place keeps at least, 0 to 1; None for guided detail's own,
+            right for networks that were not trained through it.
     """
 
     size: int
     smooth: float = 0.8
     texture: float = 0.0
+    contrast: float | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def to_json(model: ModelFolder) -> str:
         "stride": model.stride,
         "training_scale": model.training_scale,
         "weights": {direction: asdict(model.weights[direction]) for direction in model.directions},
-        "defaults": asdict(model.defaults),
+        "defaults": {key: value for key, value in asdict(model.defaults).items() if value is not None},
         "provenance": dict(model.provenance),
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
@@ -197,7 +200,12 @@ def _parse(path: Path, data: object) -> ModelFolder:
         training_scale=_positive(data, "training_scale"),
         provenance=_get(data, "provenance", dict),
         weights=_weights(_get(data, "weights", dict)),
-        defaults=Defaults(_positive(defaults, "size"), _unit(defaults, "smooth"), _unit(defaults, "texture")),
+        defaults=Defaults(
+            _positive(defaults, "size"),
+            _unit(defaults, "smooth"),
+            _unit(defaults, "texture"),
+            None if defaults.get("contrast") is None else _unit(defaults, "contrast"),
+        ),
     )
 
 

@@ -85,7 +85,7 @@ class ConvertOptions:
     Attributes:
         engine: What runs the network.
         size: The network's short side, see ``translate.network_size``; None for the model's default.
-        smooth, texture: See ``translate.Look``; None for the model's defaults.
+        smooth, texture, contrast: See ``translate.Look``; None for the model's defaults.
         detail, strength, preserve_color: See ``translate.Look``.
         batch: Frames a call of the engine; None for what the engine likes best.
         overwrite: Replace existing outputs.
@@ -98,6 +98,7 @@ class ConvertOptions:
     smooth: float | None = None
     detail: Literal["guided", "resize"] = "guided"
     texture: float | None = None
+    contrast: float | None = None
     strength: float = 1.0
     preserve_color: bool = False
     batch: int | None = None
@@ -119,7 +120,7 @@ class Model:
         target: The domain it leads to, which becomes part of default output names.
         source: The generator itself.
         training_scale: Short side of its training images in pixels.
-        size, smooth, texture: What the options of these names are unless told otherwise.
+        size, smooth, texture, contrast: What the options of these names are unless told otherwise.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Model:
     size: Size
     smooth: float
     texture: float
+    contrast: float | None = None
 
 
 @dataclass(frozen=True)
@@ -242,6 +244,7 @@ def _translator(engine: Backend, model: Model, options: ConvertOptions) -> Trans
         smooth=options.smooth if options.smooth is not None else 0.0 if untouched else model.smooth,
         detail=options.detail,
         texture=options.texture if options.texture is not None else model.texture,
+        contrast=options.contrast if options.contrast is not None else model.contrast,
         strength=options.strength,
         preserve_color=options.preserve_color,
     )

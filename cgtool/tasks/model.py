@@ -79,4 +79,6 @@ def _from_checkpoint(path: Path, to: str | None) -> Model:
 
 
 def _model(name: str, target: str, source: GeneratorSource, training_scale: int, defaults: Defaults) -> Model:
-    return Model(name, target, source, training_scale, defaults.size, defaults.smooth, defaults.texture)
+    return Model(
+        name, target, source, training_scale, defaults.size, defaults.smooth, defaults.texture, defaults.contrast
+    )

@@ -189,7 +189,7 @@ class Run:
             config.load_size,
             stride,
             self.world.device,
-            filtered=config.through_detail,
+            show=self.state.objective.shown,
         )
 
     def _sample(self, sampler: Sampler, log: MetricsLog) -> None:
@@ -272,7 +272,10 @@ class Run:
 
 def _defaults(config: TrainConfig) -> Defaults:
     """What conversion should show: texture only of a network that was judged with it."""
-    return Defaults(size=min(config.load_size, MAX_AUTO_SIZE), texture=0.0 if config.through_detail else 1.0)
+    size = min(config.load_size, MAX_AUTO_SIZE)
+    if not config.through_detail:
+        return Defaults(size=size, texture=1.0)
+    return Defaults(size=size, texture=config.texture, contrast=config.contrast)
 
 
 def _free_name(folder: Path) -> Path:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgtool.backends.base import Backend
-from cgtool.config import MAX_AUTO_SIZE
+from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE
 from cgtool.errors import OutOfMemoryError
 from cgtool.frame import Frame
 from cgtool.temporal.detail import GuidedDetail, resized
@@ -59,6 +59,7 @@ class Look:
         detail: How the change reaches the frame's own size: ``guided`` keeps the source's detail and fades (see
             ``temporal.detail`` and ``temporal.exposure``), ``resize`` scales the result and adds nothing.
         texture: Share, 0 to 1, of the network's own texture that guided detail adds back.
+        contrast: Share, 0 to 1, of the source's contrast that guided detail keeps at least; None for its own choice.
         strength: Share of the change, 0 (the source) to 1.
         preserve_color: Change brightness alone.
     """
@@ -66,6 +67,7 @@ class Look:
     smooth: float
     detail: Literal["guided", "resize"] = "guided"
     texture: float = 0.0
+    contrast: float | None = None
     strength: float = 1.0
     preserve_color: bool = False
 
@@ -112,7 +114,12 @@ class Translator:
         self._training_scale = training_scale
         self._look = look
         self._smoother = Smoother(look.smooth)
-        self._guided = GuidedDetail(texture=look.texture, strength=look.strength, preserve_color=look.preserve_color)
+        self._guided = GuidedDetail(
+            texture=look.texture,
+            contrast=LEAST_CONTRAST if look.contrast is None else look.contrast,
+            strength=look.strength,
+            preserve_color=look.preserve_color,
+        )
         self.batch = batch or backend.info.batch
         self.warnings: list[str] = []
         self._milliseconds_per_megapixel: list[float] = []

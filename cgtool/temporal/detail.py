@@ -8,8 +8,9 @@ an offset on the source, fitted at the network's size and applied at the frame's
   paper's filter would blur it (gain 0).
 - Each channel is guided by itself. Guidance by all three (a 3x3 matrix a window) explained 3 to 4% more of the change
   on real clips, for four times the arithmetic at the frame's size.
-- Contrast of luma within a window never falls below ``LEAST_CONTRAST`` of the source's: what a small network loses
-  there is sharpness, not season. What is missing is lifted from the source's luma, so that no colour comes along.
+- Contrast of luma within a window never falls below a share of the source's: what a small network loses there is
+  sharpness, not season, unless it was trained through this filter. What is missing is lifted from the source's luma, so
+  that no colour comes along.
 - Windows are averaged by how well they fit, so that the rings which networks draw around strong edges leave no halo.
 """
 
@@ -19,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cgtool.config import LEAST_CONTRAST
 from cgtool.temporal.flow import gray
 
 WINDOW = 5
@@ -32,9 +34,6 @@ FLAT = 0.001 * 255**2
 
 MISFIT = 10.0
 """Mean squared error, in levels squared, at which a window's say is halved."""
-
-LEAST_CONTRAST = 0.92
-"""Gain of luma that a window keeps at least."""
 
 BAND = 32
 """Rows worked on at a time at the frame's size, so that they stay in the processor's cache."""
@@ -51,17 +50,26 @@ Image = NDArray[np.uint8]
 class GuidedDetail:
     """Carries the network's change to the frame's size. Holds buffers of that size between calls; serves one thread."""
 
-    def __init__(self, *, texture: float = 0.0, strength: float = 1.0, preserve_color: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        texture: float = 0.0,
+        contrast: float = LEAST_CONTRAST,
+        strength: float = 1.0,
+        preserve_color: bool = False,
+    ) -> None:
         """Choose what to carry.
 
         Args:
             texture: Share, 0 to 1, of what gain and offset can't explain (the network's own texture, and its
                 checkerboards) that is added back. 1 gives the network's result at the network's size. It is as steady
                 as the results given.
+            contrast: Share, 0 to 1, of the source's contrast of luma that every window keeps at least.
             strength: Share of the change, 0 (the source) to 1.
             preserve_color: Change luma alone, by the same amount in R, G and B.
         """
         self.texture = texture
+        self.contrast = contrast
         self.strength = strength
         self.preserve_color = preserve_color
         self._gain = self._lift = self._offset = np.empty(0, np.float32)
@@ -88,7 +96,7 @@ class GuidedDetail:
     ) -> cv2.typing.MatLike:
         """The result at the frame's size, gray or RGB."""
         change = _f32(cv2.subtract(result_small, source_small, dtype=cv2.CV_32F))
-        gain, lift, offset = fit(source_small, change)
+        gain, lift, offset = fit(source_small, change, self.contrast)
         height, width = source_small.shape[:2]
         if self.texture > 0:
             gain, lift, offset = (_f32(cv2.resize(field, (width, height))) for field in (gain, lift, offset))
@@ -106,7 +114,7 @@ class GuidedDetail:
         return _affine(source, self._gain, self._lift, self._offset, dtype)
 
 
-def fit(source: Image, change: Array) -> tuple[Array, Array, Array]:
+def fit(source: Image, change: Array, contrast: float = LEAST_CONTRAST) -> tuple[Array, Array, Array]:
     """Local affine model of a change, averaged over the windows around a pixel (He and Sun 2015, algorithm 2).
 
     It is fitted at half the size, as the fast guided filter does.
@@ -114,6 +122,7 @@ def fit(source: Image, change: Array) -> tuple[Array, Array, Array]:
     Args:
         source: uint8, (h, w) or (h, w, 3); channels are fitted one by one.
         change: Result minus source, float32, the same shape.
+        contrast: Gain of luma that every window keeps at least.
 
     Returns:
         Gain, lift and offset: ``change`` is about ``gain * source + lift * luma + offset``. float32, half the size,
@@ -126,7 +135,7 @@ def fit(source: Image, change: Array) -> tuple[Array, Array, Array]:
     spread = _box(cv2.multiply(change, change), WINDOW) - change_mean * change_mean
 
     gain = covariance / (variance + np.float32(FLAT))
-    lift = np.maximum(np.float32(LEAST_CONTRAST - 1) - _luma(gain), 0)
+    lift = np.maximum(np.float32(contrast - 1) - _luma(gain), 0)
     offset = change_mean - gain * guide_mean - _like(guide, lift * _luma(guide_mean))
     squared_error = spread - gain * (2 * covariance - gain * variance)
     misfit = squared_error if squared_error.ndim == 2 else _f32(cv2.transform(squared_error, _EACH_THIRD))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from cgtool.config import PRECISIONS, Precision
+from cgtool.config import LEAST_CONTRAST, PRECISIONS, Precision
 from cgtool.errors import UsageError
 
 GeneratorName = Literal["resnet9", "resnet6", "resnet50", "unet256", "unet128"]
@@ -37,11 +37,18 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": PRECISIONS,
 }
 _AT_LEAST: dict[str, float] = {
-    "ngf": 1, "ndf": 1, "n_layers": 1, "cycle_weight": 0, "identity_weight": 0, "texture_weight": 0,
-    "temporal_weight": 0, "pool_size": 0, "lr": 0, "beta1": 0,
+    "ngf": 1, "ndf": 1, "n_layers": 1, "cycle_weight": 0, "identity_weight": 0, "texture": 0, "contrast": 0,
+    "texture_weight": 0, "temporal_weight": 0, "pool_size": 0, "lr": 0, "beta1": 0,
     "beta2": 0, "epochs": 1, "steps": 1, "decay": 0, "batch": 1, "accumulate": 1, "ema": 0, "crop_size": 32, "seed": 0,
 }  # fmt: skip
-_AT_MOST: dict[str, float] = {"decay": 1, "beta1": 0.9999, "beta2": 0.999999, "ema": 0.999999}
+_AT_MOST: dict[str, float] = {
+    "decay": 1,
+    "texture": 1,
+    "contrast": 1,
+    "beta1": 0.9999,
+    "beta2": 0.999999,
+    "ema": 0.999999,
+}
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,8 @@ class TrainConfig:
         identity_weight: The identity loss's weight, as a share of ``cycle_weight``.
         through_detail: Whether the losses see translations as guided detail shows them, without texture of their own:
             for seasons, not for paintings.
+        texture: Share, 0 to 1, of the texture that guided detail hides and yet is shown: brush strokes.
+        contrast: Share, 0 to 1, of the source's contrast that guided detail keeps at least.
         texture_weight: Weight of the texture that guided detail hides.
         temporal_weight: Weight of the temporal consistency under synthetic motion.
         pool_size: Past fakes that the discriminators are shown; 0 shows them the newest ones.
@@ -99,6 +108,8 @@ class TrainConfig:
     cycle_weight: float = 10.0
     identity_weight: float = 0.5
     through_detail: bool = False
+    texture: float = 0.0
+    contrast: float = LEAST_CONTRAST
     texture_weight: float = 0.0
     temporal_weight: float = 0.0
     pool_size: int = 50

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,6 @@ from cgtool.config import Direction
 from cgtool.models.architecture import Generator
 from cgtool.training.data import normalize
 from cgtool.training.images import load_rgb, scale_to
-from cgtool.training.through_detail import through_detail
 
 SHOWN = 4
 """Images of each domain in a grid."""
@@ -36,7 +35,7 @@ class Sampler:
             of their middle.
         stride: What the generators need the side to be a multiple of, px.
         device: Where the generators are.
-        filtered: Show results through guided detail, as they are trained.
+        show: What is shown of an image's translation, given both.
     """
 
     def __init__(
@@ -47,10 +46,10 @@ class Sampler:
         stride: int,
         device: torch.device,
         *,
-        filtered: bool = False,
+        show: Callable[[Tensor, Tensor], Tensor] = lambda image, result: result,
     ) -> None:
         self._domains = domains
-        self._filtered = filtered
+        self._show = show
         side = max(stride, short_side // stride * stride)
         self._images = tuple(
             [_load(path, max(short_side, side), side, device) for path in some[:SHOWN]] for some in paths
@@ -90,8 +89,7 @@ class Sampler:
         return np.asarray(sheet)
 
     def _translate(self, generator: Generator, image: Tensor) -> Tensor:
-        result: Tensor = generator(image)
-        return through_detail(image, result) if self._filtered else result
+        return self._show(image, generator(image))
 
 
 def _arrange(rows: list[list[NDArray[np.uint8]]], titles: Sequence[str]) -> Image.Image:

@@ -44,6 +44,7 @@ class TrainState:
         generators: By direction.
         discriminators: By the domain they judge, A and B.
         averages: Moving averages of the generators; empty if there are none.
+        objective: The losses.
     """
 
     def __init__(self, config: TrainConfig, world: World) -> None:
@@ -79,12 +80,14 @@ class TrainState:
             D_X=self.discriminators["A"],
             D_Y=self.discriminators["B"],
         )
-        self._objective = Objective(
+        self.objective = Objective(
             config.gan_loss,
             config.cycle_loss,
             config.cycle_weight,
             config.identity_weight,
             config.through_detail,
+            config.texture,
+            config.contrast,
             config.texture_weight,
             config.temporal_weight,
         )
@@ -121,7 +124,7 @@ class TrainState:
             optimizer.param_groups[0]["lr"] = self.config.lr * factor
         losses = train_step(
             self._nets,
-            self._objective,
+            self.objective,
             self._optimization,
             batches,
             world=self.world,

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cgtool.config import Precision
+from cgtool.config import LEAST_CONTRAST, Precision
 from cgtool.training.config import CycleLoss, GanLoss
 from cgtool.training.losses import adversarial_loss, discriminator_loss, image_distance
 from cgtool.training.motion import random_motion, with_noise
@@ -70,6 +70,8 @@ class Objective:
         cycle_weight: Lambda.
         identity_weight: The identity loss's weight as a share of lambda; 0 leaves it out.
         through_detail: Whether all losses see a translation as guided detail shows it.
+        texture: Share of what guided detail hides that is shown all the same.
+        contrast: Share of the source's contrast that guided detail keeps at least.
         texture_weight: Weight of what guided detail hides of a translation; 0 leaves it out.
         temporal_weight: Weight of a translation's inconsistency under synthetic motion; 0 leaves it out.
     """
@@ -79,12 +81,16 @@ class Objective:
     cycle_weight: float = 10.0
     identity_weight: float = 0.5
     through_detail: bool = False
+    texture: float = 0.0
+    contrast: float = LEAST_CONTRAST
     texture_weight: float = 0.0
     temporal_weight: float = 0.0
 
     def shown(self, source: Tensor, result: Tensor) -> Tensor:
         """What is judged of a generator's result."""
-        return through_detail(source, result) if self.through_detail else result
+        if not self.through_detail:
+            return result
+        return through_detail(source, result, texture=self.texture, contrast=self.contrast)
 
 
 def generator_losses(

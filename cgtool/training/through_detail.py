@@ -11,32 +11,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cgtool.temporal.detail import AVERAGED, FLAT, LEAST_CONTRAST, MISFIT, WINDOW
+from cgtool.config import LEAST_CONTRAST
+from cgtool.temporal.detail import AVERAGED, FLAT, MISFIT, WINDOW
 
 _LEVEL = 1 / 127.5
 """One level of 255, in the networks' range of [-1, 1]."""
 _LUMA = (0.299, 0.587, 0.114)
 
 
-def through_detail(source: Tensor, result: Tensor) -> Tensor:
+def through_detail(source: Tensor, result: Tensor, *, texture: float = 0.0, contrast: float = LEAST_CONTRAST) -> Tensor:
     """A result as guided detail shows it at the network's own size, as `cgtool.temporal.detail.fit` models it.
 
     Args:
         source: What the network saw, in [-1, 1], shape (batch, 3, height, width), both sides even.
         result: What it made of it, of the same shape.
+        texture: Share, 0 to 1, of what gain and offset can't explain that is shown all the same.
+        contrast: Share, 0 to 1, of the source's contrast of luma that every window keeps at least.
 
     Returns:
         FP32, the same shape, differentiable by both; about in [-1, 1], not clamped.
     """
     with torch.autocast(source.device.type, enabled=False):  # variances are differences of large numbers
         source, result = source.float(), result.float()
-        gain, lift, offset = _fit(source, result - source)
+        gain, lift, offset = _fit(source, result - source, contrast)
         size = source.shape[2:]
         gain, lift, offset = (F.interpolate(field, size, mode="bilinear") for field in (gain, lift, offset))
-        return source + gain * source + lift * _luma(source) + offset
+        explained = source + gain * source + lift * _luma(source) + offset
+        return torch.lerp(explained, result, texture) if texture else explained
 
 
-def _fit(source: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _fit(source: Tensor, change: Tensor, contrast: float) -> tuple[Tensor, Tensor, Tensor]:
     guide, change = F.avg_pool2d(source, 2), F.avg_pool2d(change, 2)
     products = torch.cat([guide, change, guide * guide, guide * change, change * change], 1)
     guide_mean, change_mean, guide_square, product, change_square = _box(products, WINDOW).chunk(5, 1)
@@ -45,7 +49,7 @@ def _fit(source: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     spread = change_square - change_mean.square()
 
     gain = covariance / (variance + FLAT * _LEVEL**2)
-    lift = (LEAST_CONTRAST - 1 - _luma(gain)).clamp(min=0)
+    lift = (contrast - 1 - _luma(gain)).clamp(min=0)
     offset = change_mean - gain * guide_mean - lift * _luma(guide_mean)
     misfit = (spread - gain * (2 * covariance - gain * variance)).mean(1, keepdim=True).clamp(min=0)
     say = 1 / (misfit / _LEVEL**2 + MISFIT)

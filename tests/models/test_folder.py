@@ -207,7 +207,7 @@ def test_keys_follow_structure_weights_and_direction(tmp_path: Path) -> None:
     assert checkpoint_key(HASH) not in keys
     assert checkpoint_key(HASH) != checkpoint_key("1" * 64)
     # Spelled out: engines that users compiled stay valid until the graph's version changes.
-    text = f'{{"architecture":{{"blocks":6,"type":"resnet"}},"graph":1,"weights":"{HASH}"}}'
+    text = f'{{"architecture":{{"blocks":6,"type":"resnet"}},"graph":2,"weights":"{HASH}"}}'
     assert engine_key(model, "A_to_B") == hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cgtool.temporal.detail import AVERAGED, FLAT, LEAST_CONTRAST, MISFIT, WINDOW, GuidedDetail, resized
+from cgtool.config import LEAST_CONTRAST
+from cgtool.temporal.detail import AVERAGED, FLAT, MISFIT, WINDOW, GuidedDetail, resized
 from cgtool.temporal.flow import gray
 from cgtool.temporal.measures import edge_share
 from tests.temporal.scenes import Image, texture

@@ -75,3 +75,13 @@ def test_runs_in_fp32_under_autocast() -> None:
     plain = through_detail(source, result)
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(through_detail(source, result), plain)
+
+
+@pytest.mark.parametrize(("texture", "contrast"), [(0.5, 0.92), (0.0, 0.3), (0.4, 0.2), (1.0, 0.92)])
+def test_texture_and_contrast_are_guided_details_own(texture: float, contrast: float) -> None:
+    source = picture(0)
+    result = (120 + 0.2 * source + np.random.default_rng(4).normal(0, 12, source.shape)).clip(0, 255).astype(np.uint8)
+    shown = levels(through_detail(tensor(source), tensor(result), texture=texture, contrast=contrast)).clip(0, 255)
+    expected = GuidedDetail(texture=texture, contrast=contrast)(source, source, result)
+    assert np.abs(shown - expected).max() <= 2.0
+    assert np.abs(shown - expected).mean() < 0.4

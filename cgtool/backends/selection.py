@@ -121,7 +121,12 @@ def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
         return Opened(IdentityBackend(), ["identity: frames are not translated"], [])
 
     refusals: list[str] = []
-    candidates = [c for c in _candidates(source, request, refusals) if request.precision in ("auto", c.precision)]
+    candidates = []
+    for candidate in _candidates(source, request, refusals):
+        if request.precision in ("auto", candidate.precision):
+            candidates.append(candidate)
+        else:
+            refusals.append(f"{candidate}: --precision {request.precision} is asked for")
     milliseconds = {candidate: _measured(source, candidate) for candidate in candidates}
     return _open_first(source, _ranked(milliseconds), milliseconds, refusals, latency=request.latency)
 
@@ -154,7 +159,7 @@ def _open_first(
     if failure is not None and len(reasons) == 1:
         raise failure
     raise EngineError(
-        f"no engine can run {source.label}: {'; '.join(reasons) or 'none has this precision'}",
+        f"no engine can run {source.label}: {'; '.join(reasons)}",
         hint="Try --engine auto --device auto --precision auto",
     ) from failure
 

@@ -12,8 +12,12 @@ from torch import Tensor, nn
 
 import cgtool
 from cgtool.backends.base import GeneratorSource
-from cgtool.models.architecture import build_generator
+from cgtool.backends.cache import onnx_graph
+from cgtool.backends.graph import frame_graph, to_onnx
+from cgtool.config import EnginePrecision
+from cgtool.models.architecture import Generator, build_generator
 from cgtool.models.folder import engine_key, read_model_folder
+from cgtool.models.resnet50 import ResNet50Generator
 from cgtool.models.weights import load_generator
 
 ENGINES = Path(cgtool.__file__).parents[1] / "engines"
@@ -22,19 +26,32 @@ SMALL = {
     "resnet": {"type": "resnet", "blocks": 1, "ngf": 4},
     "resize": {"type": "resnet", "blocks": 1, "ngf": 4, "affine": True, "upsample": "resize"},
     "unet": {"type": "unet", "downs": 8, "ngf": 4},
+    "resnet50": {"type": "resnet50", "upsample": "resize"},
 }
 
 
 @dataclass
 class Sources:
-    """Generators by name, each made once; ``summer2winter`` is the one that ships."""
+    """Generators by name, each made and exported once; ``summer2winter`` is the one that ships."""
 
     made: dict[str, GeneratorSource] = field(default_factory=dict)
+    exported: dict[tuple[str, EnginePrecision], bytes] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> GeneratorSource:
         if name not in self.made:
             self.made[name] = shipped() if name == "summer2winter" else small(name)
         return self.made[name]
+
+    def graph(self, name: str, precision: EnginePrecision) -> bytes:
+        """A generator's frame graph as ONNX, in ``fp32`` or ``fp16``."""
+        if (name, precision) not in self.exported:
+            source = self[name]
+            if precision == "fp32":
+                graph = onnx_graph(source).onnx
+            else:
+                graph = to_onnx(frame_graph(source.load(), source.stride, precision))
+            self.exported[name, precision] = graph
+        return self.exported[name, precision]
 
 
 def shipped() -> GeneratorSource:
@@ -44,14 +61,28 @@ def shipped() -> GeneratorSource:
 
 
 def small(name: str) -> GeneratorSource:
+    net = small_generator(name)
+    return source_of(net, net.stride, name)
+
+
+def small_generator(name: str, seed: int = 0) -> Generator:
     """A random generator whose output spans the range of levels, as a trained one's does."""
-    torch.manual_seed(0)
-    net = build_generator(SMALL[name]).eval()
+    torch.manual_seed(seed)
+    net = thin(build_generator(SMALL[name])).eval()
     last = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))][-1]
     probe = torch.linspace(-1, 1, 256).expand(1, 3, 256, 256)
     with torch.no_grad():
         last.weight *= 0.5 / net(probe).std()
-    return source_of(net, net.stride, name)
+    return net
+
+
+def thin(net: Generator) -> Generator:
+    """Leave one block of each of ResNet-50's stages: the others repeat it."""
+    if isinstance(net, ResNet50Generator):
+        encoder = net.encoder
+        for stage in ("layer1", "layer2", "layer3", "layer4"):
+            setattr(encoder, stage, getattr(encoder, stage)[:1])
+    return net
 
 
 def source_of(net: nn.Module, stride: int, key: str) -> GeneratorSource:

@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from cgtool.backends import machine
-from cgtool.backends.base import Backend, GeneratorSource
+from cgtool.backends.base import Backend
 from cgtool.backends.identity import IdentityBackend
+from cgtool.backends.onnx_backend import ONNXBackend
 from cgtool.backends.openvino_backend import OpenVINOBackend, default_precision
 from cgtool.backends.torch_backend import TorchBackend
 from cgtool.errors import EngineError
@@ -29,6 +30,8 @@ BACKENDS = [
     "openvino-cpu-fp32",
     "openvino-cpu-bf16",
     "openvino-latency-fp32",
+    "onnx-cpu-fp32",
+    "onnx-cpu-fp16",
     pytest.param("torch-cuda:0-fp32", marks=cuda),
     pytest.param("torch-cuda:0-bf16", marks=cuda),
     pytest.param("torch-cuda:0-fp16", marks=cuda),
@@ -40,11 +43,14 @@ SIZES = [("resnet", size) for size in [(1, 1), (16, 16), (17, 31), (161, 121), (
 ]
 
 
-def open_one(name: str, source: GeneratorSource) -> Backend:
+def open_one(name: str, sources: Sources, generator: str) -> Backend:
     engine, device, precision = name.split("-")
+    source = sources[generator]
     options: dict[str, Any] = {"precision": precision}
     if engine == "torch":
         return TorchBackend(source, device, **options)
+    if engine == "onnx":
+        return ONNXBackend(sources.graph(generator, options["precision"]), label=source.label, **options)
     if precision == "bf16" and default_precision() != "bf16":
         pytest.skip("OpenVINO finds no bfloat16 in this CPU")
     return OpenVINOBackend(source, latency=device == "latency", **options)
@@ -65,7 +71,7 @@ class Opener:
 
     def __getitem__(self, generator: str) -> Backend:
         if generator not in self._open:
-            self._open[generator] = open_one(self._name, self._sources[generator])
+            self._open[generator] = open_one(self._name, self._sources, generator)
         return self._open[generator]
 
     def close(self) -> None:
@@ -177,7 +183,7 @@ def test_runs_in_another_thread_than_it_was_opened_in(backends: Opener, video_fr
 
 
 def test_closes_twice_and_then_refuses_to_run(name: str, sources: Sources, video_frames: NDArray[np.uint8]) -> None:
-    with open_one(name, sources["resnet"]) as backend:
+    with open_one(name, sources, "resnet") as backend:
         backend.infer(video_frames[:1, :32, :32].copy())
     backend.close()
     with pytest.raises(EngineError, match="closed"):

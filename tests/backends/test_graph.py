@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cgtool.backends.cache import onnx_graph
 from cgtool.backends.graph import SMALLEST_SIDE, FrameGraph, reduce_precision
 from tests.backends.support import Sources, psnr
 
@@ -100,7 +99,7 @@ def test_float16_keeps_norms_in_fp32_and_convolutions_in_half() -> None:
 
 
 def test_the_export_has_dynamic_sizes_and_casts_first_and_last(sources: Sources) -> None:
-    model = onnx.load_from_string(onnx_graph(sources["resnet"])[0])
+    model = onnx.load_from_string(sources.graph("resnet", "fp32"))
     onnx.checker.check_model(model, full_check=True)
     (frames,), (translated,) = model.graph.input, model.graph.output
     for tensor in (frames, translated):

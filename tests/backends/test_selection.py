@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,10 +44,12 @@ def measured(sources: Sources, engine: str, precision: Precision, milliseconds: 
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"engine": "onnx"}, "unknown --engine onnx.*auto, torch, openvino, identity"),
+        ({"engine": "tflite"}, "unknown --engine tflite.*auto, torch, openvino, onnx, tensorrt, identity"),
         ({"device": "gpu"}, "unknown --device gpu"),
         ({"device": "cuda:"}, "unknown --device"),
-        ({"precision": "int8"}, "unknown --precision int8"),
+        ({"precision": "fp8"}, "unknown --precision fp8.*auto, fp32, bf16, fp16, int8"),
+        ({"engine": "onnx", "precision": "int8"}, "--engine onnx .* --precision int8.*--engine openvino"),
+        ({"engine": "tensorrt", "device": "cpu"}, "--engine tensorrt .* --device cpu"),
         ({"engine": "openvino", "device": "cuda:1"}, "--engine openvino .* --device cuda:1"),
         ({"engine": "openvino", "precision": "fp16"}, "--engine openvino .* --precision fp16"),
         ({"engine": "torch", "device": "cpu", "precision": "fp16"}, "--device cpu .* --precision fp16"),
@@ -90,7 +93,8 @@ def test_a_gpu_that_pytorch_cannot_use_is_explained_and_passed_over(
     monkeypatch.setattr(machine, "cuda_devices", lambda: ("Fake GPU",))
     opened = chosen(sources)
     assert opened.backend.info.engine == "openvino"
-    assert opened.reasons[0].startswith("torch cuda:0 fp16: torch: cuda:0 can't be used")
+    assert opened.reasons[0] == "tensorrt cuda:0: no engine is compiled; run cgtool export --fp16"
+    assert opened.reasons[1].startswith("torch cuda:0 fp16: torch: cuda:0 can't be used")
     with pytest.raises(EngineError, match="cuda:0 can't be used"):
         chosen(sources, EngineRequest(engine="torch", device="cuda"))
     with pytest.raises(EngineError, match=r"torch cuda:3: only 1 CUDA device\(s\) are visible"):
@@ -116,8 +120,32 @@ def test_a_missing_package_yields_the_line_to_run(sources: Sources, monkeypatch:
 
 
 @pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"engine": "tensorrt"}, "tensorrt cuda: no CUDA device is visible"),
+        ({"engine": "onnx", "device": "cuda"}, "onnx cuda: no CUDA device is visible"),
+        ({"engine": "onnx", "precision": "bf16"}, ".*onnx cpu fp32: --precision bf16 is asked for"),
+        ({"engine": "openvino", "precision": "int8"}, "openvino cpu .*: --precision int8 is asked for"),
+    ],
+)
+def test_what_was_never_compiled_is_refused(sources: Sources, request_: dict[str, Any], words: str) -> None:
+    with pytest.raises(EngineError, match=f"no engine can run resnet: {words}.*Try --engine auto"):
+        chosen(sources, EngineRequest(**request_))
+
+
+@pytest.mark.usefixtures("no_gpu")
 def test_an_engine_asked_for_is_the_one_that_opens(sources: Sources) -> None:
     assert chosen(sources, EngineRequest(engine="torch", precision="fp32")).backend.info.engine == "torch"
     assert chosen(sources, EngineRequest(engine="identity", device="cuda")).backend.info.engine == "identity"
     latency = chosen(sources, EngineRequest(engine="openvino", precision="fp32", latency=True)).backend.info
     assert (latency.precision, latency.batch) == ("fp32", 1)
+    assert chosen(sources, EngineRequest(engine="onnx")).backend.info.engine == "onnx"
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_missing_onnx_runtime_yields_the_line_to_run(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
+    with pytest.raises(EngineError, match=r"onnxruntime is not installed; run pip install 'cgtool\[onnxruntime\]'"):
+        chosen(sources, EngineRequest(engine="onnx"))

@@ -1,4 +1,4 @@
-"""Makes the READMEs' pictures from Big Buck Bunny: a sample of each model, a crop at full size, steadiness over time."""
+"""Makes the pictures from Big Buck Bunny: a sample of each model, a crop at full size, and steadiness over time."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,9 +57,10 @@ def quantized(onnx: bytes, calibration: Sequence[NDArray[np.uint8]]) -> Any:  # 
     except ImportError as error:
         raise EngineError(f"nncf can't be imported: {error}", hint="Run: pip install 'cgtool[int8]'") from error
     model = core().read_model(onnx)
-    return nncf.quantize(
-        model,
-        nncf.Dataset(list(calibration), lambda frames: {"frames": frames}),
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(calibration),
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # NNCF's progress bars; standard output is for results
+        return nncf.quantize(
+            model,
+            nncf.Dataset(list(calibration), lambda frames: {"frames": frames}),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(calibration),
+        )

@@ -6,7 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from cgtool.backends import machine
+from cgtool.backends import machine, timings
 from cgtool.backends.base import GeneratorSource
 from cgtool.backends.manifest import EngineFile, find_engines
 from cgtool.config import EnginePrecision, cache_dir
@@ -46,6 +46,18 @@ def engines_of(source: GeneratorSource) -> list[FoundEngine]:
             elif engine.manifest.direction == source.direction:
                 found.append(FoundEngine(engine.name, engine, problem_here(engine, source.key)))
     return found
+
+
+def milliseconds_here(engine: EngineFile, device: str) -> float | None:
+    """Milliseconds a megapixel on this machine, as conversions measured them or else its export; None if neither did.
+
+    Args:
+        engine: The engine.
+        device: ``cpu`` or ``cuda:N``.
+    """
+    manifest = engine.manifest
+    measured = timings.lookup(manifest.key, manifest.format, device, manifest.precision)
+    return manifest.measured.get(timings.hardware(device)) if measured is None else measured
 
 
 def problem_here(engine: EngineFile, key: str, device: int = 0) -> str | None:

@@ -217,6 +217,8 @@ def _parse(data: Any) -> Manifest:  # noqa: ANN401  # JSON
     for key in ("versions", "hardware", "parity", "measured"):
         if not isinstance(data[key], dict):
             raise ValueError(f"{key} is no object")
+    if not all(isinstance(value, (int, float)) for value in data["parity"].values()):
+        raise ValueError("parity's figures are not numbers")
     if not all(isinstance(value, (int, float)) and value > 0 for value in data["measured"].values()):
         raise ValueError("measured milliseconds are not positive numbers")
     return Manifest(domains=(source, target), shapes=None if shapes is None else _shapes(shapes), **data)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cgtool.backends import machine, timings
 from cgtool.backends.base import Backend, BackendInfo, GeneratorSource
 from cgtool.backends.cache import onnx_engines
-from cgtool.backends.engines import engines_of
+from cgtool.backends.engines import engines_of, milliseconds_here
 from cgtool.backends.manifest import EngineFile, Shapes
 from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError, UsageError
@@ -288,10 +288,9 @@ def _in_onnx_runtime(
 
 
 def _measured(source: GeneratorSource, candidate: _Candidate) -> float | None:
-    known = timings.lookup(source.key, candidate.engine, candidate.device, candidate.precision)
-    if known is None and candidate.file is not None:
-        return candidate.file.manifest.measured.get(timings.hardware(candidate.device))
-    return known
+    if candidate.file is not None:
+        return milliseconds_here(candidate.file, candidate.device)
+    return timings.lookup(source.key, candidate.engine, candidate.device, candidate.precision)
 
 
 def _ranked(milliseconds: dict[_Candidate, float | None]) -> list[_Candidate]:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cgtool.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from cgtool.tasks.models import EngineRow
 
 
 @click.group()
@@ -18,9 +25,10 @@ def models() -> None:
 
 @models.command("list")
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every engine: size, parity, speed, usable here or why not.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
-def list_models(ctx: click.Context, engines_dir: Path | None, as_json: bool) -> None:
+def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_json: bool) -> None:
     """Show every model that `cgtool convert` finds.
 
     Models are looked up in --engines-dir, $CGTOOL_ENGINES, ./engines, and among the ones that ship with cgtool.
@@ -28,9 +36,11 @@ def list_models(ctx: click.Context, engines_dir: Path | None, as_json: bool) -> 
     from rich.console import Console
     from rich.table import Table
 
+    from cgtool.tasks.models import list_engines
     from cgtool.tasks.models import list_models as rows_of
 
     rows, problems = rows_of(engines_dir)
+    engines = {row.model.name: list_engines(row.model) for row in rows} if verbose else {}
     if as_json:
         for row in rows:
             described = {
@@ -41,7 +51,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, as_json: bool) -> 
                 "training_scale": row.model.training_scale,
                 "parameters": row.parameters,
                 "bytes": row.size_bytes,
-                "engines": row.engines,
+                "engines": [_described(engine) for engine in engines[row.model.name]] if verbose else row.engines,
                 "path": str(row.model.path),
             }
             click.echo(json.dumps(described, ensure_ascii=False))
@@ -60,9 +70,36 @@ def list_models(ctx: click.Context, engines_dir: Path | None, as_json: bool) -> 
         # Without a terminal nobody sees where a line ends: never cut a path.
         console = Console() if sys.stdout.isatty() else Console(width=10_000)
         console.print(table if rows else "No models. Make one with `cgtool models import`.")
+        if verbose:
+            console.print(_table(engines))
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
     ctx.exit(1 if problems else 0)
+
+
+def _described(engine: EngineRow) -> dict[str, Any]:
+    described = dataclasses.asdict(engine)
+    return {**described, "usable": engine.problem is None}
+
+
+def _table(engines: dict[str, list[EngineRow]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("model", "engine", "--to", "precision", "on disk", "parity", "ms a megapixel", "here", box=None)
+    for model, rows in engines.items():
+        for row in rows:
+            table.add_row(
+                model,
+                row.name,
+                row.target,
+                row.precision,
+                None if row.size_bytes is None else f"{row.size_bytes / 1e6:.1f} MB",
+                None if row.psnr_db is None else f"{row.psnr_db:.1f} dB",
+                None if row.ms_per_megapixel is None else f"{row.ms_per_megapixel:.0f}",
+                Text(row.problem or "usable"),
+            )
+    return table
 
 
 @models.command("import")

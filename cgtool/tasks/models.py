@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 
 import cgtool
-from cgtool.config import Direction
+from cgtool.backends.engines import FoundEngine, engines_of, milliseconds_here
+from cgtool.backends.manifest import SUFFIX
+from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import ModelError, UsageError
 from cgtool.models.folder import ModelFolder, check_name
 from cgtool.models.lookup import find_models
@@ -38,6 +40,29 @@ class ModelRow:
     size_bytes: int
     parameters: int
     engines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EngineRow:
+    """A compiled engine, as ``cgtool models list -v`` shows it. What can't be read off its manifest is None.
+
+    Attributes:
+        name: As people call it.
+        target: The domain that it leads to.
+        size_bytes: Bytes on the disk.
+        precision: The arithmetic of its convolutions.
+        psnr_db: Its agreement with PyTorch in FP32, if it was compared.
+        ms_per_megapixel: Milliseconds, measured on this machine.
+        problem: Why it can't be used here; None if it can.
+    """
+
+    name: str
+    target: str | None
+    size_bytes: int | None
+    precision: EnginePrecision | None
+    psnr_db: float | None
+    ms_per_megapixel: float | None
+    problem: str | None
 
 
 def import_model(
@@ -120,13 +145,40 @@ def list_models(engines_dir: Path | None) -> tuple[list[ModelRow], list[ModelErr
     return rows, problems
 
 
+def list_engines(model: ModelFolder) -> list[EngineRow]:
+    """A model's compiled engines, in its folder and in the user's cache. Imports no torch."""
+    from cgtool.tasks.model import source_of  # with it all of conversion, which listing names does without
+
+    rows: dict[object, EngineRow] = {}  # each once: a manifest that can't be read is found for both directions
+    for direction in model.directions:
+        for engine in engines_of(source_of(model, direction)):
+            which = engine.problem if engine.file is None else engine.file.manifest_path
+            rows[which] = _engine_row(engine, model.target(direction))
+    return list(rows.values())
+
+
+def _engine_row(engine: FoundEngine, target: str) -> EngineRow:
+    if engine.file is None:
+        return EngineRow(engine.name, None, None, None, None, None, engine.problem)
+    manifest = engine.file.manifest
+    return EngineRow(
+        name=engine.name,
+        target=target,
+        size_bytes=engine.file.size_bytes,
+        precision=manifest.precision,
+        psnr_db=manifest.parity.get("psnr_db"),
+        ms_per_megapixel=milliseconds_here(engine.file, "cuda:0" if manifest.format == "tensorrt" else "cpu"),
+        problem=engine.problem,
+    )
+
+
 def _row(model: ModelFolder) -> ModelRow:
     paths = [model.path / weight.file for weight in model.weights.values()]
     return ModelRow(
         model=model,
         size_bytes=sum(path.stat().st_size for path in paths),
         parameters=_count_parameters(paths[0]),
-        engines=tuple(sorted(path.name.removesuffix(".engine.json") for path in model.path.glob("*.engine.json"))),
+        engines=tuple(sorted(path.name.removesuffix(SUFFIX) for path in model.path.glob(f"*{SUFFIX}"))),
     )
 
 

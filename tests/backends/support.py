@@ -22,7 +22,7 @@ from cgtool.models.weights import load_generator
 
 ENGINES = Path(cgtool.__file__).parents[1] / "engines"
 
-SMALL = {
+SMALL: dict[str, dict[str, object]] = {
     "resnet": {"type": "resnet", "blocks": 1, "ngf": 4},
     "resize": {"type": "resnet", "blocks": 1, "ngf": 4, "affine": True, "upsample": "resize"},
     "unet": {"type": "unet", "downs": 8, "ngf": 4},

@@ -13,7 +13,7 @@ from cgtool.backends import machine, timings
 from cgtool.backends.base import BackendInfo
 from cgtool.backends.openvino_backend import default_precision
 from cgtool.backends.selection import EngineRequest, Opened, open_backend
-from cgtool.config import Precision
+from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, UsageError
 from tests.backends.support import Sources
 
@@ -37,7 +37,7 @@ def chosen(sources: Sources, request: EngineRequest | None = None) -> Opened:
     return opened
 
 
-def measured(sources: Sources, engine: str, precision: Precision, milliseconds: float) -> None:
+def measured(sources: Sources, engine: str, precision: EnginePrecision, milliseconds: float) -> None:
     timings.record(sources["resnet"].key, BackendInfo(engine, "cpu", precision, "caller", 1), milliseconds)
 
 
@@ -76,7 +76,7 @@ def test_openvino_comes_before_pytorch_on_a_cpu(sources: Sources) -> None:
 
 @pytest.mark.usefixtures("no_gpu")
 def test_measured_speeds_come_before_the_fixed_order(sources: Sources) -> None:
-    torch_precision: Precision = "bf16" if machine.cpu_has_bf16() else "fp32"
+    torch_precision: EnginePrecision = "bf16" if machine.cpu_has_bf16() else "fp32"
     measured(sources, "openvino", default_precision(), 900.0)
     assert chosen(sources).backend.info.engine == "openvino"  # PyTorch was never measured and keeps its place
     measured(sources, "torch", torch_precision, 500.0)

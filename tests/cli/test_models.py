@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from cgtool.backends import timings
 from cgtool.cli.models import models
 from cgtool.errors import ModelError, UsageError
+from tests.compiled import forge, manifest_of
 from tests.models.published import instance, published_resnet
 
 
@@ -102,3 +106,53 @@ def test_a_damaged_model_is_told_and_the_others_are_listed(engines: Path) -> Non
     assert done.exit_code == 1
     assert "dusk" in done.stdout
     assert f"error: {engines / 'broken' / 'model.json'}" in done.stderr
+
+
+def test_verbose_tells_of_every_engine(compiled: Path) -> None:
+    forge(compiled, "onnx-fp16", measured={timings.hardware("cpu"): 123.4})
+    forge(compiled, "onnx-fp32", key="0" * 64)
+    (compiled / "A_to_B-openvino-fp32.bin").unlink()
+    done = run("list", "--engines-dir", compiled.parent, "-v")
+    assert done.exit_code == 0
+    lines = {line.split()[1]: line for line in done.stdout.splitlines() if " A_to_B-" in line}
+    assert set(lines) == {"A_to_B-onnx-fp16", "A_to_B-onnx-fp32", "A_to_B-openvino-fp32"}
+    assert lines["A_to_B-onnx-fp16"].split()[2:4] == ["night", "fp16"]
+    for words in (" MB", " dB", " 123 ", "usable"):
+        assert words in lines["A_to_B-onnx-fp16"]
+    assert "made from other weights or by another cgtool" in lines["A_to_B-onnx-fp32"]
+    assert "A_to_B-openvino-fp32.bin is missing" in lines["A_to_B-openvino-fp32"]
+
+
+def test_verbose_json_describes_engines(compiled: Path) -> None:
+    manifest_of(compiled, "openvino-fp32").write_text("{")
+    forge(compiled, "onnx-fp32", measured={})
+    plain, verbose = (
+        next(row for row in map(json.loads, run("list", "--engines-dir", compiled.parent, *more).stdout.splitlines())
+             if row["name"] == "dusk")
+        for more in (["--json"], ["--json", "-v"])
+    )  # fmt: skip
+    assert plain["engines"] == ["A_to_B-onnx-fp16", "A_to_B-onnx-fp32", "A_to_B-openvino-fp32"]
+    half, full, broken = verbose["engines"]
+    assert set(half) == {
+        "name", "target", "size_bytes", "precision", "psnr_db", "ms_per_megapixel", "problem", "usable",
+    }  # fmt: skip
+    assert (half["name"], half["target"], half["precision"], half["usable"], half["problem"]) == (
+        "A_to_B-onnx-fp16", "night", "fp16", True, None,
+    )  # fmt: skip
+    assert half["size_bytes"] == (compiled / "A_to_B-onnx-fp16.onnx").stat().st_size
+    assert half["psnr_db"] >= 40
+    assert half["ms_per_megapixel"] > 0
+    assert full["ms_per_megapixel"] is None
+    assert (broken["usable"], broken["precision"]) == (False, None)
+    assert "not a manifest that this cgtool reads" in broken["problem"]
+
+
+def test_verbose_never_imports_torch(compiled: Path) -> None:
+    script = f"""
+import sys
+from cgtool.cli.app import cli
+cli.main(["models", "list", "-v", "--engines-dir", {str(compiled.parent)!r}], standalone_mode=False)
+print("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "False", done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from torch import nn
 
 from cgtool.config import DIRECTIONS, Direction
 from cgtool.errors import ModelError, UsageError
-from cgtool.models.folder import ModelFolder
+from cgtool.models.folder import ModelFolder, read_model_folder
 from cgtool.models.lookup import resolve
 from cgtool.models.reference import read_generator
 from cgtool.models.weights import load_generator
-from cgtool.tasks.models import import_model, list_models
+from cgtool.tasks.model import source_of
+from cgtool.tasks.models import import_model, list_engines, list_models
+from tests.compiled import manifest_of
 from tests.models.published import instance, published_resnet
 
 OPTIONS = """----------------- Options ---------------
@@ -162,3 +165,21 @@ def test_half_precision_storage_keeps_real_pictures(
     full, half = read_generator(paths[direction])[0], load_generator(model, direction)
     for photo in photos[:2]:
         assert psnr(picture(half, photo), picture(full, photo)) > 50
+
+
+def test_engines_are_listed_wherever_they_lie_and_broken_ones_once(compiled: Path) -> None:
+    model = read_model_folder(compiled)
+    manifest_of(compiled, "onnx-fp32").write_text("{")
+    both = replace(model, weights=dict.fromkeys(DIRECTIONS, model.weights["A_to_B"]))
+    cached = source_of(both, "B_to_A").places[1]
+    cached.mkdir(parents=True)
+    for path in compiled.glob("A_to_B-onnx-fp16*"):
+        text = path.read_bytes().replace(b'"A_to_B"', b'"B_to_A"', 1) if path.suffix == ".json" else path.read_bytes()
+        (cached / path.name).write_bytes(text)
+    rows = [(row.name, row.target, row.problem is None) for row in list_engines(both)]
+    assert sorted(rows, key=str) == [
+        ("A_to_B-onnx-fp16", "day", True),
+        ("A_to_B-onnx-fp16", "night", True),
+        ("A_to_B-onnx-fp32.engine.json", None, False),
+        ("A_to_B-openvino-fp32", "night", True),
+    ]

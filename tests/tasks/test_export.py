@@ -1,0 +1,393 @@
+"""Exporting: planned, compiled, proven, kept or refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from cgtool.backends import graph, machine, openvino_export
+from cgtool.backends.identity import IdentityBackend
+from cgtool.backends.manifest import EngineFile, Shapes, read_manifest
+from cgtool.backends.openvino_backend import default_precision
+from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.errors import EngineError, ModelError, UsageError
+from cgtool.models.folder import read_model_folder
+from cgtool.models.lookup import find_models
+from cgtool.tasks import export as task
+from cgtool.tasks.export import Exported, ExportRequest, Job, Started, export, plan
+from cgtool.tasks.model import source_of
+from tests.backends.support import ENGINES, small_generator
+from tests.backends.tensorrt_readiness import problems
+from tests.compiled import forge, manifest_of, quick_exports, remembered, tiny_model
+
+
+@pytest.fixture(autouse=True)
+def quick() -> Iterator[pytest.MonkeyPatch]:
+    with quick_exports() as patch:
+        yield patch
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ())
+
+
+def asked(folder: Path, **options: Any) -> ExportRequest:  # noqa: ANN401  # whatever the dataclass takes
+    return ExportRequest(models=(str(folder),), **options)
+
+
+def results(request: ExportRequest) -> list[Exported]:
+    return [event for event in export(plan(request, None), request) if isinstance(event, Exported)]
+
+
+def result(folder: Path, **options: Any) -> Exported:  # noqa: ANN401  # whatever the dataclass takes
+    (done,) = results(asked(folder, **options))
+    return done
+
+
+# Plan
+
+
+def test_all_models_and_directions_are_planned(compiled: Path) -> None:
+    request = ExportRequest(format="onnx")
+    jobs = plan(request, compiled.parent)
+    assert [(job.label, job.folder) for job in jobs if job.model.name == "dusk"] == [
+        ("dusk day to night: onnx fp16", compiled)
+    ]
+    shipped = {model.name for model in find_models(None)[0]}
+    assert {job.model.name for job in jobs} == {"dusk", *shipped}
+    assert {job.direction for job in jobs if job.model.name == "summer2winter"} == {"A_to_B", "B_to_A"}
+    assert [job.model.name for job in plan(replace(request, to="NIGHT"), compiled.parent)] == ["dusk"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ("openvino", None)),
+        ({"precision": "int8", "calibration": ENGINES}, ("openvino", "int8")),
+        ({"precision": "fp32"}, ("openvino", "fp32")),
+        ({"precision": "fp16"}, ("openvino", None)),
+        ({"format": "onnx"}, ("onnx", "fp16")),
+        ({"format": "onnx", "precision": "fp32"}, ("onnx", "fp32")),
+    ],
+)
+def test_formats_and_precisions(compiled: Path, options: dict[str, Any], expected: tuple[str, str | None]) -> None:
+    (job,) = plan(asked(compiled, **options), None)
+    assert (job.format, job.precision) == (expected[0], expected[1] or default_precision())
+
+
+def test_auto_is_tensorrt_where_it_is(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cgtool.backends import tensorrt_builder
+
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ("NVIDIA L4",))
+    monkeypatch.setattr(tensorrt_builder, "tensorrt_version", lambda: "11.4.0.106")
+    (job,) = plan(asked(compiled), None)
+    assert (job.format, job.precision) == ("tensorrt", "fp16")
+    (job,) = plan(asked(compiled, precision="int8", calibration=ENGINES), None)
+    assert job.format == "openvino"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"precision": "int8"}, "--int8 needs photographs.*--calibration"),
+        ({"precision": "int8", "format": "onnx"}, "--format onnx can't do --int8"),
+        ({"precision": "int8", "calibration": Path("nowhere")}, "nowhere: no such folder"),
+        ({"precision": "bf16", "format": "onnx"}, "--format onnx can't do --bf16"),
+        ({"precision": "bf16", "format": "tensorrt"}, "--format tensorrt can't do --bf16"),
+        ({"to": "mars"}, "no model leads to 'mars'.*Known domains: day, night"),
+    ],
+)
+def test_what_can_not_be_met_is_refused(compiled: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        plan(asked(compiled, **options), None)
+
+
+def test_models_that_can_not_be_had(compiled: Path) -> None:
+    with pytest.raises(UsageError, match="no model or model folder is called 'nobody'"):
+        plan(ExportRequest(models=("nobody",)), None)
+    (compiled / "model.json").write_text("{")
+    with pytest.raises(ModelError, match="not valid JSON"):
+        plan(asked(compiled), None)
+    with pytest.raises(ModelError, match="not valid JSON"):
+        plan(ExportRequest(), compiled.parent)
+
+
+def test_tensorrt_without_a_gpu_is_refused(compiled: Path) -> None:
+    with pytest.raises(EngineError, match=r"no NVIDIA GPU is visible.*--format openvino"):
+        plan(asked(compiled, format="tensorrt"), None)
+
+
+def test_bf16_on_a_cpu_without(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cgtool.backends.openvino_backend.default_precision", lambda: "fp32")
+    with pytest.raises(UsageError, match="this CPU has no bf16"):
+        plan(asked(compiled, precision="bf16"), None)
+    (job,) = plan(asked(compiled, precision="fp16"), None)
+    assert job.precision == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("options", "shapes"),
+    [
+        ({}, Shapes((1, 32, 32), (1, 64, 114), (4, 228, 228))),
+        ({"best": (96, 96), "batch": 2}, Shapes((1, 48, 48), (1, 96, 96), (2, 192, 192))),
+        ({"smallest": (8, 8), "best": (8, 8), "largest": (8, 8)}, Shapes((1, 8, 8), (1, 8, 8), (4, 8, 8))),
+    ],
+)
+def test_tensorrts_profile(compiled: Path, options: dict[str, Any], shapes: Shapes) -> None:
+    assert task._shapes(read_model_folder(compiled), ExportRequest(**options)) == shapes
+
+
+def test_a_profile_out_of_order_is_refused(compiled: Path) -> None:
+    with pytest.raises(UsageError, match=r"not in order.*--min, --opt and --max"):
+        task._shapes(read_model_folder(compiled), ExportRequest(best=(96, 96), largest=(64, 64)))
+
+
+# Engines
+
+
+def test_engines_say_what_they_are(compiled: Path) -> None:
+    for name, (least, most) in {"onnx-fp16": (40, 99), "onnx-fp32": (60, 99), "openvino-fp32": (60, 99)}.items():
+        manifest = read_manifest(manifest_of(compiled, name))
+        model = read_model_folder(compiled)
+        assert (manifest.model, manifest.domains, manifest.training_scale) == ("dusk", ("day", "night"), 64)
+        assert manifest.weights_sha256 == model.weights["A_to_B"].sha256
+        assert least <= manifest.parity["psnr_db"] <= most
+        assert manifest.parity["photographs"] >= 1
+        assert all(value > 0 for value in manifest.measured.values())
+        assert manifest.build_seconds > 0
+        assert {"cgtool", "torch", "onnx"} <= set(manifest.versions)
+        assert len(EngineFile(manifest_of(compiled, name), manifest).read()) == len(manifest.files)
+    assert {path.name for path in compiled.iterdir() if "A_to_B-" in path.name} == {
+        *(f"A_to_B-onnx-{precision}{suffix}" for precision in ("fp16", "fp32") for suffix in (".onnx", ".engine.json")),
+        *(f"A_to_B-openvino-fp32{suffix}" for suffix in (".xml", ".bin", ".engine.json")),
+    }
+
+
+def test_onnx_files_say_what_they_are_and_are_ready_for_tensorrt(compiled: Path) -> None:
+    for precision in ("fp16", "fp32"):
+        data = (compiled / f"A_to_B-onnx-{precision}.onnx").read_bytes()
+        metadata = {entry.key: entry.value for entry in onnx.load_from_string(data).metadata_props}
+        assert set(metadata) == {
+            "model", "direction", "source_domain", "target_domain", "training_scale", "precision", "cgtool_version",
+            "weights_sha256",
+        }  # fmt: skip
+        assert (metadata["precision"], metadata["source_domain"], metadata["target_domain"]) == (
+            precision, "day", "night",
+        )  # fmt: skip
+        assert problems(data) == []
+
+
+def test_what_is_there_is_left_alone_unless_forced(compiled: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in compiled.iterdir()}
+    done = result(compiled, format="onnx", precision="fp16")
+    assert (done.status, done.milliseconds) == ("up to date", None)
+    assert done.engine is not None
+    assert {path: path.stat().st_mtime_ns for path in compiled.iterdir()} == before
+    done = result(compiled, format="onnx", precision="fp16", force=True)
+    assert done.status == "compiled"
+    assert done.milliseconds is not None
+    assert {"engine", "torch fp32"} <= set(done.milliseconds)
+    changed = {path for path, time in before.items() if path.stat().st_mtime_ns != time}
+    assert {path.name for path in changed} == {"A_to_B-onnx-fp16.onnx", "A_to_B-onnx-fp16.engine.json"}
+
+
+def test_what_does_not_fit_any_more_is_compiled_anew(compiled: Path) -> None:
+    path = compiled / "A_to_B-onnx-fp16.onnx"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert result(compiled, format="onnx", precision="fp16").status == "compiled"
+    forge(compiled, "onnx-fp16", key="0" * 64)
+    assert result(compiled, format="onnx", precision="fp16").status == "compiled"
+    manifest_of(compiled, "onnx-fp16").write_text("{")
+    assert result(compiled, format="onnx", precision="fp16").status == "compiled"
+
+
+def test_without_a_comparison_nothing_is_claimed_and_later_it_is_made_good(compiled: Path) -> None:
+    done = result(compiled, format="onnx", precision="fp16", force=True, verify=False)
+    assert (done.status, done.parity) == ("compiled", None)
+    assert done.engine is not None
+    assert done.engine.manifest.parity == {}
+    assert result(compiled, format="onnx", precision="fp16", verify=False).status == "up to date"
+    done = result(compiled, format="onnx", precision="fp16")
+    assert done.status == "compiled"
+    assert done.parity is not None
+
+
+def test_engines_go_where_they_are_sent(compiled: Path, tmp_path: Path) -> None:
+    done = result(compiled, format="onnx", output=tmp_path / "out")
+    assert done.engine is not None
+    assert done.engine.paths == [tmp_path / "out" / "dusk" / "A_to_B-onnx-fp16.onnx"]
+    (tmp_path / "file").touch()
+    refused = result(compiled, format="onnx", output=tmp_path / "file", verify=False)
+    assert refused.status == "failed"
+    assert "can't be written" in str(refused.error)
+    assert "--output" in str(refused.error)
+
+
+def test_a_read_only_models_engines_go_to_the_cache_where_conversion_finds_them(
+    compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in compiled.glob("A_to_B-*"):
+        path.unlink()
+    writable = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != compiled and writable(path, mode)
+    )  # root may write anywhere, whatever a folder's mode says
+    done = result(compiled, format="onnx", precision="fp16")
+    assert done.engine is not None
+    assert tmp_path / "cache" in done.engine.manifest_path.parents
+    assert list(compiled.glob("A_to_B-*")) == []
+    source = replace(source_of(read_model_folder(compiled), "A_to_B"), load=lambda: pytest.fail("loaded"))
+    with open_backend(source, EngineRequest("onnx")).backend as backend:
+        assert backend.info.precision == "fp16"
+    assert result(compiled, format="onnx", precision="fp16").status == "up to date"
+
+
+# The gate
+
+
+@pytest.fixture
+def wrong(quick: pytest.MonkeyPatch) -> None:
+    """What is exported is another generator."""
+    other = small_generator("resnet", seed=1)
+    quick.setattr(graph, "to_onnx", lambda asked_for, metadata: remembered(graph.FrameGraph(other, 4), metadata))
+
+
+@pytest.mark.usefixtures("wrong")
+def test_a_wrong_engine_is_refused_with_its_figures_and_its_worst_picture(compiled: Path) -> None:
+    for path in compiled.glob("A_to_B-*"):
+        path.unlink()
+    done = result(compiled, format="onnx", precision="fp32")
+    assert (done.status, done.engine) == ("failed", None)
+    worst = compiled / "A_to_B-onnx-fp32.worst.png"
+    for words in ("not kept", "dB against PyTorch, where 60 is asked for", "largest difference", str(worst)):
+        assert words in str(done.error)
+    with Image.open(worst) as sheet:
+        assert sheet.size[0] % 4 == 0
+    assert [path.name for path in compiled.glob("A_to_B-*")] == [worst.name]
+
+
+@pytest.mark.usefixtures("wrong")
+def test_an_engine_that_was_right_survives_a_wrong_one(compiled: Path) -> None:
+    before = (compiled / "A_to_B-onnx-fp32.onnx").read_bytes()
+    assert result(compiled, format="onnx", precision="fp32", force=True).status == "failed"
+    assert (compiled / "A_to_B-onnx-fp32.onnx").read_bytes() == before
+    assert read_manifest(manifest_of(compiled, "onnx-fp32")).parity["psnr_db"] >= 60
+
+
+def test_one_failure_does_not_stop_the_others(compiled: Path) -> None:
+    broken = tiny_model(compiled.parent / "broken", seed=2)
+    (broken.path / "A_to_B.safetensors").write_bytes(b"not tensors")
+    request = ExportRequest(models=(str(broken.path), str(compiled)), format="onnx", precision="fp16")
+    events = list(export(plan(request, None), request))
+    assert [type(event) for event in events] == [Started, Exported, Started, Exported]
+    first, second = (event for event in events if isinstance(event, Exported))
+    assert (first.status, second.status) == ("failed", "up to date")
+    assert "changed or damaged" in str(first.error)
+    started = [(event.number, event.total) for event in events if isinstance(event, Started)]
+    assert started == [(0, 2), (1, 2)]
+
+
+class Rounded(IdentityBackend):
+    """A TensorRT engine, as far as the gate is concerned."""
+
+    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        shape: tuple[int, ...] = (1, *frames.shape[1:3])
+        assert shape in self.shapes, "a TensorRT engine refuses frames outside its profile"
+        return frames
+
+    def __init__(self, shapes: Shapes) -> None:
+        self.shapes = shapes
+
+
+def test_an_engine_of_one_size_is_compared_and_timed_at_that_size(compiled: Path, quick: pytest.MonkeyPatch) -> None:
+    shapes = Shapes((1, 72, 128), (1, 72, 128), (1, 72, 128))
+    quick.setattr(task, "open_contents", lambda *_: Rounded(shapes))
+    model = read_model_folder(compiled)
+    job = Job(model, "A_to_B", "onnx", "fp16", compiled)
+    draft = replace(read_manifest(manifest_of(compiled, "onnx-fp16")), shapes=shapes)
+    with pytest.raises(EngineError, match="not kept"):
+        task._prove(job, asked(compiled), draft, [b""], source_of(model, "A_to_B"))
+
+
+# 8-bit integers
+
+nncf = pytest.mark.skipif(importlib.util.find_spec("nncf") is None, reason="nncf is not installed")
+
+
+@pytest.fixture
+def photos_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        coarse.resize((128, 96), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
+    return folder
+
+
+@nncf
+def test_int8_is_quantised_compared_and_kept(
+    compiled: Path, photos_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = result(compiled, precision="int8", calibration=photos_folder)
+    assert done.engine is not None, done.error
+    assert done.engine.name == "A_to_B-openvino-int8"
+    assert done.parity is not None
+    assert (done.parity.photographs, done.parity.psnr_db >= 30) == (4, True)
+    assert b"FakeQuantize" in done.engine.read()[0]
+    assert capsys.readouterr().out == "", "standard output is for --json"
+    with open_backend(source_of(read_model_folder(compiled), "A_to_B"), EngineRequest(precision="int8")).backend as it:
+        assert (it.info.engine, it.info.precision) == ("openvino", "int8")
+
+
+def test_a_missing_nncf_yields_the_line_to_run(
+    compiled: Path, photos_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    done = result(compiled, precision="int8", calibration=photos_folder)
+    assert done.status == "failed"
+    assert "pip install 'cgtool[int8]'" in str(done.error)
+
+
+def test_a_graph_that_openvino_can_not_convert_is_an_error() -> None:
+    with pytest.raises(EngineError, match="openvino: the graph can't be converted"):
+        openvino_export.to_ir(b"no graph", half=True)
+
+
+def test_ir_holds_its_weights_in_half(compiled: Path) -> None:
+    graph_bytes = (compiled / "A_to_B-onnx-fp32.onnx").read_bytes()
+    full, half = (len(openvino_export.to_ir(graph_bytes, half=choice)[1]) for choice in (False, True))
+    assert half < 0.6 * full
+
+
+# Conversion
+
+
+@pytest.mark.parametrize("name", ["openvino-fp32", "onnx-fp32"])
+def test_a_conversion_with_a_compiled_engine_never_imports_torch(compiled: Path, tmp_path: Path, name: str) -> None:
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(photo)
+    engine = name.split("-")[0]
+    script = f"""
+import sys
+from cgtool.cli.app import cli
+code = cli.main(["convert", {str(photo)!r}, "--model", {str(compiled)!r}, "--to", "night",
+                 "--engine", {engine!r}, "--precision", "fp32"], standalone_mode=False)
+print(code, sorted({{"torch", "onnx", "onnxscript"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1:] == ["0 []"], done.stdout + done.stderr
+    assert photo.with_name("photo.night.png").is_file()

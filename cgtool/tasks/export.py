@@ -445,6 +445,8 @@ def _check_tensorrt() -> None:
 
 def _precision(request: ExportRequest, kind: Format) -> EnginePrecision:
     if kind != "openvino":
+        if request.precision == "bf16":
+            raise UsageError(f"--format {kind} can't do --bf16", hint="Use --fp16 or --fp32")
         return request.precision or "fp16"
     from cgtool.backends.openvino_backend import default_precision
 

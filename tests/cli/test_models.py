@@ -114,7 +114,8 @@ def test_verbose_tells_of_every_engine(compiled: Path) -> None:
     (compiled / "A_to_B-openvino-fp32.bin").unlink()
     done = run("list", "--engines-dir", compiled.parent, "-v")
     assert done.exit_code == 0
-    lines = {line.split()[1]: line for line in done.stdout.splitlines() if " A_to_B-" in line}
+    rows = [line for line in done.stdout.splitlines() if line.split()[:1] == ["dusk"]]
+    lines = {row.split()[1]: row for row in rows[1:]}
     assert set(lines) == {"A_to_B-onnx-fp16", "A_to_B-onnx-fp32", "A_to_B-openvino-fp32"}
     assert lines["A_to_B-onnx-fp16"].split()[2:4] == ["night", "fp16"]
     for words in (" MB", " dB", " 123 ", "usable"):

@@ -25,6 +25,7 @@ from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.errors import EngineError, ModelError, UsageError
 from cgtool.models.folder import read_model_folder
 from cgtool.models.lookup import find_models
+from cgtool.tasks import engines
 from cgtool.tasks import export as task
 from cgtool.tasks.export import Exported, ExportRequest, Job, Started, export, plan
 from cgtool.tasks.model import source_of
@@ -141,18 +142,18 @@ def test_bf16_on_a_cpu_without(compiled: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("options", "shapes"),
     [
-        ({}, Shapes((1, 32, 32), (1, 64, 114), (4, 228, 228))),
-        ({"best": (96, 96), "batch": 2}, Shapes((1, 48, 48), (1, 96, 96), (2, 192, 192))),
-        ({"smallest": (8, 8), "best": (8, 8), "largest": (8, 8)}, Shapes((1, 8, 8), (1, 8, 8), (4, 8, 8))),
+        ({}, Shapes((1, 32, 32), (4, 64, 114), (4, 228, 228))),
+        ({"best": (96, 96), "batch": 2}, Shapes((1, 48, 48), (2, 96, 96), (2, 192, 192))),
+        ({"smallest": (8, 8), "best": (8, 8), "largest": (8, 8)}, Shapes((1, 8, 8), (4, 8, 8), (4, 8, 8))),
     ],
 )
 def test_tensorrts_profile(compiled: Path, options: dict[str, Any], shapes: Shapes) -> None:
-    assert task._shapes(read_model_folder(compiled), ExportRequest(**options)) == shapes
+    assert engines.profile(read_model_folder(compiled), ExportRequest(**options)) == shapes
 
 
 def test_a_profile_out_of_order_is_refused(compiled: Path) -> None:
     with pytest.raises(UsageError, match=r"not in order.*--min, --opt and --max"):
-        task._shapes(read_model_folder(compiled), ExportRequest(best=(96, 96), largest=(64, 64)))
+        engines.profile(read_model_folder(compiled), ExportRequest(best=(96, 96), largest=(64, 64)))
 
 
 # Engines

@@ -25,9 +25,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cgtool.config import Direction
+from cgtool.config import LEAST_CONTRAST, Direction
 from cgtool.media.reader import VideoReader
-from cgtool.models.folder import read_model_folder
+from cgtool.models.folder import Defaults, ModelFolder, read_model_folder
 from cgtool.models.weights import load_generator
 from cgtool.temporal.detail import GuidedDetail, resized
 from cgtool.temporal.measures import PROTOCOL, Measures, Meter
@@ -85,8 +85,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="folder that holds clips/")
     parser.add_argument("--clips", nargs="*", default=[*CLIPS, "pan", "crossing"])
     parser.add_argument("--frames", type=int, default=100)
-    parser.add_argument("--smooth", type=float, default=read_model_folder(MODEL).defaults.smooth)
-    parser.add_argument("--texture", type=float, default=read_model_folder(MODEL).defaults.texture)
+    parser.add_argument("--model", type=Path, default=MODEL, help="model folder; its defaults are measured")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "cgtool-figures")
     parser.add_argument("--pictures", type=Path, help="folder for full-size PNGs: source, raw / detail only, both")
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -94,12 +93,13 @@ def main() -> None:
     for folder in filter(None, (arguments.cache, arguments.pictures)):
         folder.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
+    model = read_model_folder(arguments.model)
 
     all_figures = []
     print(PROTOCOL, "\n", HEADER, sep="")
     for name in arguments.clips:
-        clip = load(name, arguments.frames, arguments.data, arguments.cache)
-        figures = measure(clip, arguments.smooth, arguments.texture, arguments.pictures)
+        clip = load(name, arguments.frames, arguments.data, arguments.cache, model)
+        figures = measure(clip, model.defaults, arguments.pictures)
         print(*table(figures), sep="\n", flush=True)
         all_figures.append(figures)
     print("\nCPU milliseconds per output megapixel: smoothing + detail, beside x264 medium")
@@ -112,16 +112,16 @@ def main() -> None:
         arguments.json.write_text(json.dumps([asdict(figures) for figures in all_figures], indent=1))
 
 
-def load(name: str, count: int, data: Path, cache: Path) -> Clip:
+def load(name: str, count: int, data: Path, cache: Path, model: ModelFolder) -> Clip:
     """Frames of a clip, and the network's results, from the cache where they are."""
     frames, seconds = synthetic(name, count) if name in ("pan", "crossing") else decode(data / "clips", name, count)
-    short = read_model_folder(MODEL).defaults.size
+    short = model.defaults.size
     height, width = frames[0].shape[:2]
     size = round(width * short / min(width, height)), round(height * short / min(width, height))
     small = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8) for frame in frames]
-    cached = cache / f"{name}_{len(frames)}_{short}.npy"
+    cached = cache / f"{name}_{len(frames)}_{short}_{model.weights[DIRECTION].sha256[:12]}.npy"
     if not cached.exists():
-        np.save(cached, np.stack(list(translate(small))))
+        np.save(cached, np.stack(list(translate(small, model))))
     return Clip(name, frames, seconds, small, list(np.load(cached)))
 
 
@@ -139,9 +139,9 @@ def synthetic(name: str, count: int) -> tuple[list[Image], list[float]]:
     return frames, [i / 25 for i in range(count)]
 
 
-def translate(small: list[Image]) -> Iterator[Image]:
+def translate(small: list[Image], model: ModelFolder) -> Iterator[Image]:
     """The network's results."""
-    network = load_generator(read_model_folder(MODEL), DIRECTION).eval()
+    network = load_generator(model, DIRECTION).eval()
     for picture in small:
         height, width = picture.shape[:2]
         padded = cv2.copyMakeBorder(picture, 0, -height % 4, 0, -width % 4, cv2.BORDER_REFLECT_101)
@@ -151,10 +151,12 @@ def translate(small: list[Image]) -> Iterator[Image]:
         yield result.permute(1, 2, 0).to(torch.uint8).numpy()[:height, :width]
 
 
-def measure(clip: Clip, smooth: float, texture: float, pictures: Path | None) -> Figures:
+def measure(clip: Clip, defaults: Defaults, pictures: Path | None) -> Figures:
     """Every row of one clip; frame by frame, so that memory stays small."""
-    smoother = Smoother(smooth)
-    guided, all_texture = GuidedDetail(texture=texture), GuidedDetail(texture=1)
+    smoother = Smoother(defaults.smooth)
+    contrast = LEAST_CONTRAST if defaults.contrast is None else defaults.contrast
+    guided = GuidedDetail(texture=defaults.texture, contrast=contrast)
+    all_texture = GuidedDetail(texture=1, contrast=contrast)
     names = ("raw", "smoothing", "detail", "both", "both, texture 1")
     meters = {name: Meter() for name in names}
     smoothing_seconds = detail_seconds = 0.0

@@ -146,7 +146,7 @@ def main() -> None:
     info = opened.backend.info
     with tempfile.TemporaryDirectory() as name, opened.backend:
         folder = Path(name)
-        look = Look(model.smooth, texture=model.texture)
+        look = Look(model.smooth, texture=model.texture, contrast=model.contrast)
         translator = Translator(opened.backend, model.size, model.training_scale, look)
         with VideoReader(clip) as reader:
             frames = list(reader.frames())

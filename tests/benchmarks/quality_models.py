@@ -59,7 +59,7 @@ class Generator:
         return Steadiness(shown.source_warp_error, unsmoothed.warp_error, shown.warp_error)
 
     def _translator(self, smooth: float, *, guided: bool) -> Translator:
-        look = Look(smooth, "guided" if guided else "resize", self.model.texture)
+        look = Look(smooth, "guided" if guided else "resize", self.model.texture, self.model.contrast)
         return Translator(self.backend, self.model.size, self.model.training_scale, look)
 
 

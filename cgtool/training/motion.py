@@ -50,8 +50,10 @@ class Motion:
             still: Translations of the images before they moved, (batch, 3, height, width).
             moved: Translations of what ``self(images)`` gave.
         """
-        difference = (self(still) - moved.float()).abs() * self.inside
-        return difference.sum() / (self.inside.sum() * still.shape[1]).clamp(min=1)
+        # What is brighter than white can't be shown: a bright place under more light is no inconsistency.
+        difference = (self(still).clamp(-1, 1) - moved.float().clamp(-1, 1)).abs() * self.inside
+        seen = self.inside.sum((1, 2, 3)) * still.shape[1]
+        return (difference.sum((1, 2, 3)) / seen.clamp(min=1)).mean()
 
 
 def random_motion(images: Tensor) -> Motion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -46,6 +47,17 @@ def test_a_consistent_translation_has_no_error() -> None:
         return (images + 1) * 0.7 - 1
 
     assert motion.error(darker(picture), darker(motion(picture))) < 1e-5
+
+
+@pytest.mark.parametrize("level", [-1.0, 1.0])
+def test_black_and_white_stay_what_they_are_in_any_light(level: float) -> None:
+    picture = torch.full((4, 3, 64, 64), level)
+    torch.manual_seed(0)
+    motion = random_motion(picture)
+    seen = motion(picture).clamp(-1, 1)
+    assert (motion.exposure > 1.01).any()
+    assert (motion.exposure < 0.99).any()
+    assert motion.error(picture, seen) < 1e-5
 
 
 def test_a_translation_that_ignores_the_motion_has_one() -> None:

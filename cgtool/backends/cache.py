@@ -13,9 +13,6 @@ from cgtool.backends.manifest import EngineFile, find_engines
 from cgtool.config import EnginePrecision, cache_dir
 from cgtool.errors import EngineError
 
-GRAPH_VERSION = 2
-"""Counted up when `cgtool.backends.graph` gives another graph for the same generator."""
-
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file under a temporary name and rename it when whole; makes the folder.
@@ -75,7 +72,7 @@ def onnx_graph(source: GeneratorSource, *, half: bool = True) -> Graph:
         except EngineError as error:
             warnings.append(str(error))
     folder = cache_dir() / "graphs"
-    prefix = f"{source.key}-v{GRAPH_VERSION}-"
+    prefix = f"{source.key}-"
     cached = _read_verified(folder, prefix)
     if cached is not None:
         return Graph(cached, "fp32", warnings=tuple(warnings))

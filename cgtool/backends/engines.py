@@ -33,10 +33,14 @@ def cached_engines_dir(key: str) -> Path:
     return cache_dir() / "engines" / key[:16]
 
 
-def engines_of(source: GeneratorSource) -> list[FoundEngine]:
+def engines_of(source: GeneratorSource, device: int = 0) -> list[FoundEngine]:
     """All engines in the source's places, with what speaks against those that can't be used.
 
     Engines of the model's other direction are left out.
+
+    Args:
+        source: The generator.
+        device: The GPU that TensorRT would use.
     """
     found = []
     for place in source.places:
@@ -44,7 +48,7 @@ def engines_of(source: GeneratorSource) -> list[FoundEngine]:
             if isinstance(engine, EngineError):
                 found.append(FoundEngine(Path(engine.path or "").name, None, str(engine)))
             elif engine.manifest.direction == source.direction:
-                found.append(FoundEngine(engine.name, engine, problem_here(engine, source.key)))
+                found.append(FoundEngine(engine.name, engine, problem_here(engine, source.key, device)))
     return found
 
 

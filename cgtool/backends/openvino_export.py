@@ -38,7 +38,7 @@ def to_ir(model: bytes | Any, *, half: bool) -> list[bytes]:  # noqa: ANN401  # 
             path = Path(folder) / "engine.xml"
             openvino.save_model(read, path, compress_to_fp16=half)
             return [path.read_bytes(), path.with_suffix(".bin").read_bytes()]
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise EngineError(f"openvino: the graph can't be converted: {error}") from error
 
 
@@ -50,17 +50,19 @@ def quantized(onnx: bytes, calibration: Sequence[NDArray[np.uint8]]) -> Any:  # 
         calibration: Frames on which the activations' ranges are measured: uint8, (1, height, width, 3) each.
 
     Raises:
-        EngineError: NNCF is not installed.
+        EngineError: NNCF is not installed or fails.
     """
-    try:
-        import nncf
-    except ImportError as error:
-        raise EngineError(f"nncf can't be imported: {error}", hint="Run: pip install 'cgtool[int8]'") from error
-    model = core().read_model(onnx)
-    with contextlib.redirect_stdout(sys.stderr):  # NNCF's progress bars; standard output is for results
-        return nncf.quantize(
-            model,
-            nncf.Dataset(list(calibration), lambda frames: {"frames": frames}),
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(calibration),
-        )
+    with contextlib.redirect_stdout(sys.stderr):  # NNCF's log and progress bars; standard output is for results
+        try:
+            import nncf
+        except ImportError as error:
+            raise EngineError(f"nncf can't be imported: {error}", hint="Run: pip install 'cgtool[int8]'") from error
+        try:
+            return nncf.quantize(
+                core().read_model(onnx),
+                nncf.Dataset(list(calibration), lambda frames: {"frames": frames}),
+                preset=nncf.QuantizationPreset.MIXED,
+                subset_size=len(calibration),
+            )
+        except (RuntimeError, ValueError, nncf.InternalError) as error:
+            raise EngineError(f"nncf can't quantise the graph: {error}", hint="Use --fp16") from error

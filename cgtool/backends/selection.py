@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from cgtool.backends import machine, timings
 from cgtool.backends.base import Backend, BackendInfo, GeneratorSource
-from cgtool.backends.cache import onnx_engines
 from cgtool.backends.engines import engines_of, milliseconds_here
 from cgtool.backends.manifest import EngineFile, Shapes
 from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
@@ -25,6 +24,7 @@ Engine = Literal["auto", "torch", "openvino", "onnx", "tensorrt", "identity"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 _ON_CUDA_ONLY = ("tensorrt",)
 _ON_CPU_ONLY = ("openvino",)
+_PASSED_OVER = "passed over"
 _FASTER = "pip install 'cgtool[tensorrt]' and cgtool export --fp16 would make this faster"
 
 
@@ -127,8 +127,17 @@ def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
             candidates.append(candidate)
         else:
             refusals.append(f"{candidate}: --precision {request.precision} is asked for")
+    if request.precision == "int8" and not candidates:
+        raise EngineError(
+            f"there is no int8 engine of {source.label}", hint="Run cgtool export --int8 --calibration DIR"
+        )
     milliseconds = {candidate: _measured(source, candidate) for candidate in candidates}
-    return _open_first(source, _ranked(milliseconds), milliseconds, refusals, latency=request.latency)
+    opened = _open_first(source, _ranked(milliseconds), milliseconds, refusals, latency=request.latency)
+    if request.engine == "auto":
+        opened.notes[:0] = [line for line in refusals if line.startswith(_PASSED_OVER)]
+        if opened.backend.info.engine == "torch" and opened.backend.info.device.startswith("cuda"):
+            opened.notes.append(_FASTER)
+    return opened
 
 
 def _open_first(
@@ -173,7 +182,7 @@ class WithinProfile:
         open_other: Opens the other.
 
     Attributes:
-        info: Of the first.
+        info: Of the one that ran last; of the first before that.
     """
 
     def __init__(self, backend: Backend, shapes: Shapes, open_other: Callable[[], Opened]) -> None:
@@ -187,9 +196,11 @@ class WithinProfile:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         _, height, width, _ = frames.shape
         if (self._shapes.opt[0], height, width) in self._shapes:
+            self.info = self._backend.info
             return self._backend.infer(frames)
         if self._other is None:
             self._other = self._open_other().backend
+        self.info = self._other.info
         other: NDArray[np.uint8] = self._other.infer(frames).copy()  # whoever owns it
         return other
 
@@ -211,9 +222,9 @@ class WithinProfile:
 def _candidates(source: GeneratorSource, request: EngineRequest, refusals: list[str]) -> Iterator[_Candidate]:
     """The engines that the request allows and the machine may have, in order; why not the others goes to refusals."""
     compiled: dict[str, list[EngineFile]] = {"tensorrt": [], "openvino": [], "onnx": []}
-    for engine in engines_of(source):
+    for engine in engines_of(source, int(request.cuda_device.removeprefix("cuda:"))):
         if engine.problem is not None:
-            refusals.append(f"{engine.name}: {engine.problem}")
+            refusals.append(f"{_PASSED_OVER} {engine.name}: {engine.problem}")
         elif engine.file is not None:
             compiled[engine.file.manifest.format].append(engine.file)
     on_cpu, on_cuda = request.device in ("auto", "cpu"), request.device != "cpu"
@@ -222,7 +233,7 @@ def _candidates(source: GeneratorSource, request: EngineRequest, refusals: list[
         return request.engine in ("auto", engine)
 
     if on_cuda and (wanted("tensorrt") or wanted("torch") or request.engine == "onnx"):
-        yield from _on_cuda(source, request, compiled["tensorrt"], refusals)
+        yield from _on_cuda(request, compiled, refusals)
     if on_cpu and wanted("openvino"):
         yield from _in_openvino(request, compiled["openvino"], refusals)
     if on_cpu and wanted("torch"):
@@ -232,11 +243,11 @@ def _candidates(source: GeneratorSource, request: EngineRequest, refusals: list[
         else:
             yield _Candidate("torch", "cpu", _or_best(request, best))
     if on_cpu and wanted("onnx"):
-        yield from _in_onnx_runtime(source, request, "cpu", refusals)
+        yield from _in_onnx_runtime(request, compiled["onnx"], "cpu", refusals)
 
 
 def _on_cuda(
-    source: GeneratorSource, request: EngineRequest, compiled: list[EngineFile], refusals: list[str]
+    request: EngineRequest, compiled: dict[str, list[EngineFile]], refusals: list[str]
 ) -> Iterator[_Candidate]:
     device, gpus = request.cuda_device, len(machine.cuda_devices())
     if gpus <= int(device.removeprefix("cuda:")):
@@ -244,14 +255,14 @@ def _on_cuda(
         refusals.append(f"{'torch' if request.engine == 'auto' else request.engine} {missing}")
         return
     if request.engine in ("auto", "tensorrt"):
-        for file in compiled:
+        for file in compiled["tensorrt"]:
             yield _Candidate("tensorrt", device, file.manifest.precision, file)
-        if not compiled:
+        if not compiled["tensorrt"]:
             refusals.append(f"tensorrt {device}: no engine is compiled; run cgtool export --fp16")
     if request.engine in ("auto", "torch"):
         yield _Candidate("torch", device, _or_best(request, "fp16"))
     if request.engine == "onnx":
-        yield from _in_onnx_runtime(source, request, device, refusals)
+        yield from _in_onnx_runtime(request, compiled["onnx"], device, refusals)
 
 
 def _in_openvino(request: EngineRequest, compiled: list[EngineFile], refusals: list[str]) -> Iterator[_Candidate]:
@@ -273,10 +284,9 @@ def _or_best(request: EngineRequest, best: EnginePrecision) -> EnginePrecision:
 
 
 def _in_onnx_runtime(
-    source: GeneratorSource, request: EngineRequest, device: str, refusals: list[str]
+    request: EngineRequest, files: list[EngineFile], device: str, refusals: list[str]
 ) -> Iterator[_Candidate]:
     """ONNX Runtime: with compiled engines, and if it is asked for also with a graph exported for the purpose."""
-    files = onnx_engines(source)
     if importlib.util.find_spec("onnxruntime") is None:
         if files or request.engine == "onnx":
             refusals.append(f"onnx {device}: onnxruntime is not installed; run pip install 'cgtool[onnxruntime]'")
@@ -342,6 +352,4 @@ def _open(source: GeneratorSource, candidate: _Candidate, *, latency: bool) -> O
                 from cgtool.backends.torch_backend import TorchBackend
             except ImportError as error:
                 raise EngineError(f"torch can't be imported: {error}", hint="Run: pip install torch") from error
-            on_gpu = candidate.device != "cpu"
-            torch = TorchBackend(source, candidate.device, candidate.precision)
-            return Opened(torch, [], [], [_FASTER] if on_gpu else [])
+            return Opened(TorchBackend(source, candidate.device, candidate.precision), [], [])

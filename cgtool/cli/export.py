@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -44,10 +44,10 @@ _FOLDER = click.Path(path_type=Path)
     show_default=True,
     help="auto is tensorrt where an NVIDIA GPU and the package are there, else openvino.",
 )
-@click.option("--fp16", "precision", flag_value="fp16", help="FP16; in OpenVINO FP16 weights, BF16 arithmetic.")
-@click.option("--fp32", "precision", flag_value="fp32", help="FP32.")
-@click.option("--bf16", "precision", flag_value="bf16", help="BF16 (OpenVINO).")
-@click.option("--int8", "precision", flag_value="int8", help="8-bit integers (OpenVINO); needs --calibration.")
+@click.option("--fp16", is_flag=True, help="FP16; in OpenVINO FP16 weights, BF16 arithmetic.")
+@click.option("--fp32", is_flag=True, help="FP32.")
+@click.option("--bf16", is_flag=True, help="BF16 (OpenVINO).")
+@click.option("--int8", is_flag=True, help="8-bit integers (OpenVINO); needs --calibration.")
 @click.option("--size", type=FrameSizeType(), help="TensorRT: the one size that the engine takes.")
 @click.option("--min", "smallest", type=FrameSizeType(), help="TensorRT: the smallest size.")
 @click.option("--opt", "best", type=FrameSizeType(), help="TensorRT: the size to be fastest at.")
@@ -59,7 +59,13 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--timing-cache", type=_FOLDER, metavar="FILE", help="TensorRT: keep its measurements here.")
 @click.option("--hardware-compatible", is_flag=True, help="TensorRT: an engine for other GPUs too; slower.")
 @click.option("--version-compatible", is_flag=True, help="TensorRT: an engine for later versions too.")
-@click.option("-o", "--output", type=_FOLDER, metavar="DIR", help="Put engines here.  [default: the model's folder]")
+@click.option(
+    "-o",
+    "--output",
+    type=_FOLDER,
+    metavar="DIR",
+    help="Put engines here.  [default: beside the weights, where convert looks]",
+)
 @click.option("--engines-dir", type=_FOLDER, help="Look for models here first.")
 @click.option("--force", is_flag=True, help="Compile anew what is there already.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -70,7 +76,10 @@ def export(
     models: tuple[str, ...],
     to: str | None,
     format_: Literal["auto", "tensorrt", "openvino", "onnx"],
-    precision: EnginePrecision | None,
+    fp16: bool,
+    fp32: bool,
+    bf16: bool,
+    int8: bool,
     size: tuple[int, int] | None,
     smallest: tuple[int, int] | None,
     best: tuple[int, int] | None,
@@ -99,6 +108,7 @@ def export(
     cgtool export summer2winter --to winter --format onnx --fp16
     cgtool export --format openvino --int8 --calibration photos/
     """
+    from cgtool.models.lookup import find_models
     from cgtool.tasks import export as task
 
     if size is not None:
@@ -109,7 +119,7 @@ def export(
         models=models,
         to=to,
         format=format_,
-        precision=precision,
+        precision=_one_of(fp16=fp16, fp32=fp32, bf16=bf16, int8=int8),
         smallest=smallest,
         best=best,
         largest=largest,
@@ -131,7 +141,17 @@ def export(
     done = _run(jobs, request, as_json=as_json)
     if not as_json:
         _table(done)
-    ctx.exit(1 if any(result.status == "failed" for result in done) else 0)
+    damaged = [] if models else find_models(engines_dir)[1]
+    for problem in damaged:
+        click.echo(f"error: {problem}", err=True)
+    ctx.exit(1 if damaged or any(result.status == "failed" for result in done) else 0)
+
+
+def _one_of(**flags: bool) -> EnginePrecision | None:
+    given = [name for name, value in flags.items() if value]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(f'--{name}' for name in given)} exclude each other", hint="Give one")
+    return cast(EnginePrecision, given[0]) if given else None
 
 
 def _run(jobs: list[Job], request: ExportRequest, *, as_json: bool) -> list[Exported]:
@@ -192,6 +212,7 @@ def _outcome(result: Exported) -> dict[str, Any]:
 def _table(done: list[Exported]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
         "engine", "format", "precision", "shapes", "on disk", "parity", "ms a frame", "against PyTorch", "", box=None
@@ -203,7 +224,7 @@ def _table(done: list[Exported]) -> None:
         manifest = engine.manifest
         parity = manifest.parity
         table.add_row(
-            str(engine.paths[0]),
+            Text(str(engine.paths[0])),
             manifest.format,
             manifest.precision,
             "any" if manifest.shapes is None else str(manifest.shapes),

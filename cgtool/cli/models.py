@@ -35,6 +35,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from cgtool.tasks.models import list_engines
     from cgtool.tasks.models import list_models as rows_of
@@ -59,13 +60,13 @@ def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_
         table = Table(*("name", "--to", "size", "parameters", "on disk", "engines", "where"), box=None)
         for row in rows:
             table.add_row(
-                row.model.name,
+                Text(row.model.name),
                 " ".join(row.model.target(direction) for direction in row.model.directions),
                 f"{row.model.defaults.size} px",
                 f"{row.parameters / 1e6:.1f} M",
                 f"{row.size_bytes / 1e6:.1f} MB",
                 " ".join(row.engines) or "none compiled",
-                str(row.model.path),
+                Text(str(row.model.path)),
             )
         # Without a terminal nobody sees where a line ends: never cut a path.
         console = Console() if sys.stdout.isatty() else Console(width=10_000)
@@ -91,7 +92,7 @@ def _table(engines: dict[str, list[EngineRow]]) -> Table:
         for row in rows:
             table.add_row(
                 model,
-                row.name,
+                Text(row.name),
                 row.target,
                 row.precision,
                 None if row.size_bytes is None else f"{row.size_bytes / 1e6:.1f} MB",

@@ -292,6 +292,8 @@ def _convert_one(job: Job, translator: Translator, engine: Backend, options: Con
     except Exception as error:  # a batch goes on whatever one file does to us
         done = replace(unfinished, error=f"{job.source_name}: failed unexpectedly ({type(error).__name__}: {error})")
     seconds = time.perf_counter() - begin
+    info = engine.info  # another one if frames did not fit the first
+    done = replace(done, engine=info.engine, device=info.device, precision=info.precision)
     fps = done.frames / seconds if done.status == "converted" else 0.0
     yield Finished(replace(done, seconds=seconds, fps=fps))
 

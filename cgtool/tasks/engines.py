@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,24 @@ class ExportRequest:
             raise UsageError("no such folder", path=self.calibration, hint="--calibration takes a folder of pictures")
         if self.precision == "bf16" and self.format not in ("auto", "openvino"):
             raise UsageError(f"--format {self.format} can't do --bf16", hint="Use --fp16 or --fp32")
+        if self.format in ("onnx", "openvino") and self._tensorrts_own():
+            raise UsageError(
+                f"{', '.join(self._tensorrts_own())} is for TensorRT alone",
+                hint=f"{self.format} engines take frames of any size; leave it out",
+            )
+
+    def _tensorrts_own(self) -> list[str]:
+        """Options given that only TensorRT's builder knows."""
+        given = {
+            "--min": self.smallest,
+            "--opt": self.best,
+            "--max": self.largest,
+            "--workspace": self.workspace_mb,
+            "--timing-cache": self.timing_cache,
+            "--hardware-compatible": self.hardware_compatible,
+            "--version-compatible": self.version_compatible,
+        }
+        return [option for option, value in given.items() if value]
 
 
 @dataclass(frozen=True)
@@ -130,6 +149,10 @@ def open_contents(manifest: Manifest, contents: Sequence[bytes], source: Generat
         case "onnx":
             from cgtool.backends.onnx_backend import ONNXBackend
 
+            if importlib.util.find_spec("onnxruntime") is None:
+                from cgtool.backends.openvino_backend import OpenVINOBackend
+
+                return OpenVINOBackend(source, "fp32", latency=True, engine=contents)  # it reads ONNX as well
             return ONNXBackend(contents[0], label=source.label, precision=manifest.precision)
         case "openvino":
             from cgtool.backends.openvino_backend import OpenVINOBackend
@@ -168,7 +191,7 @@ def build(
 
             calibration = _calibration(job, request) if job.precision == "int8" else None
             model = graph if calibration is None else quantized(graph, calibration)
-            return to_ir(model, half=request.precision != "fp32"), {**versions, "openvino": openvino_version()}
+            return to_ir(model, half=job.precision != "fp32"), {**versions, "openvino": openvino_version()}
         case "tensorrt":
             from cgtool.backends.tensorrt_builder import BuildOptions, build_engine, tensorrt_version
 
@@ -194,12 +217,18 @@ def keep(job: Job, manifest: Manifest, contents: Sequence[bytes]) -> EngineFile:
     path = job.folder / f"{manifest.stem}{SUFFIX}"
     try:
         path.unlink(missing_ok=True)
+        worst_picture(job, manifest).unlink(missing_ok=True)
         for name, data in named_contents(manifest, contents):
             write_atomically(job.folder / name, data)
         write_atomically(path, manifest.to_json().encode())
     except OSError as error:
         raise EngineError(f"can't be written: {error.strerror}", path=path, hint="Choose another --output") from error
     return EngineFile(path, manifest)
+
+
+def worst_picture(job: Job, manifest: Manifest) -> Path:
+    """Where the picture goes that an engine which is not kept got most wrong."""
+    return job.folder / f"{manifest.stem}.worst.png"
 
 
 def named_contents(manifest: Manifest, contents: Sequence[bytes]) -> list[tuple[str, bytes]]:
@@ -216,7 +245,12 @@ def existing_engine(job: Job, draft: Manifest, *, verify: bool) -> EngineFile | 
         engine.read()
     except EngineError:
         return None
-    same = engine.manifest.shapes == draft.shapes and problem_here(engine, draft.key) is None
+    chosen = ("hardware_compatible", "version_compatible")  # which the file's name does not tell
+    same = (
+        engine.manifest.shapes == draft.shapes
+        and all(engine.manifest.hardware.get(flag) == draft.hardware.get(flag) for flag in chosen)
+        and problem_here(engine, draft.key) is None
+    )
     return engine if same and (engine.manifest.parity or not verify) else None
 
 

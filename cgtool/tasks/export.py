@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from cgtool.backends import machine, timings
 from cgtool.backends.base import Backend, GeneratorSource
@@ -29,13 +29,12 @@ from cgtool.tasks.engines import (
     keep,
     named_contents,
     open_contents,
+    profile,
     usual_size,
+    worst_picture,
 )
 from cgtool.tasks.model import source_of
-from cgtool.tasks.parity import LEAST_PSNR, Parity, compare, milliseconds_a_frame, photographs
-
-if TYPE_CHECKING:
-    pass
+from cgtool.tasks.parity import LEAST_PSNR, Parity, check_photographs, compare, milliseconds_a_frame, photographs
 
 
 @dataclass(frozen=True)
@@ -81,15 +80,15 @@ def plan(request: ExportRequest, engines_dir: Path | None) -> list[Job]:
         engines_dir: Where to look for models first.
 
     Raises:
-        UsageError: No such model or domain.
+        UsageError: No such model or domain, sizes out of order, or no photographs.
         ModelError: A model named is damaged.
     """
+    if request.calibration is not None:
+        check_photographs(request.calibration)
     if request.models:
         models = [named(name, engines_dir) for name in request.models]
     else:
-        models, problems = find_models(engines_dir)
-        if problems:
-            raise problems[0]
+        models, _ = find_models(engines_dir)
     kind = _format(request)
     precision = _precision(request, kind)
     jobs = [
@@ -98,6 +97,8 @@ def plan(request: ExportRequest, engines_dir: Path | None) -> list[Job]:
         for direction in model.directions
         if request.to is None or model.target(direction).casefold() == request.to.casefold()
     ]
+    for job in jobs if kind == "tensorrt" else ():
+        profile(job.model, request)  # before anything is built
     if not jobs:
         known = ", ".join(dict.fromkeys(domain for model in models for domain in model.domains)) or "none"
         raise UsageError(
@@ -154,12 +155,12 @@ def _prove(
         pictures = photographs(request.calibration, job.model.path, min(height, width))
         parity, worst = compare(engine, reference, pictures, draft.shapes)
         if not parity.passes(job.precision):
-            path = job.folder / f"{draft.stem}.worst.png"
+            path = worst_picture(job, draft)
             worst.save(path)
             raise EngineError(
                 f"{job.label}: not kept: {parity.psnr_db:.1f} dB against PyTorch, where {LEAST_PSNR[job.precision]:.0f}"
                 f" is asked for; largest difference {parity.max_levels} levels, mean {parity.mean_levels:.2f},"
-                f" {100 * parity.constant_share:.0f}% of pictures flat",
+                f" {100 * parity.constant_share:.0f}% of pictures flat, banding {parity.banding:.1f}",
                 hint=f"See {path}: photograph, PyTorch, engine, 8 times the difference. Try a higher precision",
             )
         if draft.shapes is not None:
@@ -203,7 +204,7 @@ def _precision(request: ExportRequest, kind: Format) -> EnginePrecision:
 
     best = default_precision()
     if request.precision == "bf16" and best != "bf16":
-        raise UsageError("this CPU has no bf16", hint="Use --fp32, or --fp16 for FP16 weights and FP32 arithmetic")
+        raise UsageError("this CPU has no bf16", hint="Use --fp32")
     return best if request.precision in (None, "fp16") else request.precision
 
 

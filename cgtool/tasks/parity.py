@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import statistics
 import time
@@ -18,17 +19,22 @@ from cgtool.backends.base import Backend
 from cgtool.backends.cache import write_atomically
 from cgtool.backends.manifest import Shapes
 from cgtool.config import EnginePrecision
-from cgtool.errors import CgtoolError, UsageError
+from cgtool.errors import CgtoolError, MediaError, UsageError
 from cgtool.media.images import IMAGE_SUFFIXES, read_image
 
 LEAST_PSNR: dict[EnginePrecision, float] = {"fp32": 60.0, "bf16": 40.0, "fp16": 40.0, "int8": 30.0}
 """Peak signal-to-noise ratio in dB against PyTorch FP32, over all photographs."""
+
+MOST_BANDING = 2.0
+"""See `Parity`; rounding to half as many levels gives 2."""
 
 MOST_PHOTOGRAPHS = 8
 _SECOND_SIZE = 0.63
 """Of the first size: odd numbers of pixels come of it, so that padding and cropping are compared too."""
 _EDGE = 8
 """Rows and columns along the border that are looked at apart: what padding could spoil."""
+_SMOOTH = 3
+"""Levels by which neighbours in smooth places differ at most in PyTorch's result."""
 _CONSTANT = 0.5
 """Standard deviation in levels below which a picture shows nothing."""
 
@@ -47,6 +53,7 @@ class Parity:
         edge_mean_levels: The mean one in the rows and columns along the border.
         middle_mean_levels: The mean one in the rest.
         constant_share: Share of results that are one flat colour (as NaN becomes) where PyTorch's are not.
+        banding: How long runs of equal levels are in smooth places, as a multiple of PyTorch's: steps in a sky.
     """
 
     photographs: int
@@ -56,10 +63,11 @@ class Parity:
     edge_mean_levels: float
     middle_mean_levels: float
     constant_share: float
+    banding: float
 
     def passes(self, precision: EnginePrecision) -> bool:
         """Whether an engine of this precision may be kept."""
-        return self.psnr_db >= LEAST_PSNR[precision] and self.constant_share == 0
+        return self.psnr_db >= LEAST_PSNR[precision] and self.constant_share == 0 and self.banding <= MOST_BANDING
 
     def to_json(self) -> dict[str, Any]:
         """The figures, rounded."""
@@ -113,13 +121,16 @@ def photographs(folder: Path | None, model_folder: Path, short_side: int, limit:
         UsageError: There is none that can be read.
     """
     if folder is not None:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+        paths = _image_files(folder)
         paths = paths[:: max(1, len(paths) // limit)][:limit]
     else:
         import matplotlib
 
         paths = [*model_folder.glob("sample*"), Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"]
-    pictures = [_scaled(read_image(path).pixels, short_side) for path in paths if path.is_file()]
+    pictures = []
+    for path in paths:
+        with contextlib.suppress(MediaError):  # a folder of photographs may hold a broken one; none is an error below
+            pictures.append(_scaled(read_image(path).pixels, short_side))
     if not pictures:
         raise UsageError(
             "no photograph to compare the engine on",
@@ -127,6 +138,20 @@ def photographs(folder: Path | None, model_folder: Path, short_side: int, limit:
             hint="Give a folder of photographs with --calibration",
         )
     return pictures
+
+
+def check_photographs(folder: Path) -> None:
+    """See that a folder holds pictures, before anything is built.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if not _image_files(folder):
+        raise UsageError("it holds no pictures", path=folder, hint=f"Put some there ({', '.join(IMAGE_SUFFIXES)})")
+
+
+def _image_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def compare(
@@ -144,6 +169,7 @@ def compare(
         EngineError: One of them fails.
     """
     squared, edges, middles, largest, constant, count = 0.0, [0.0, 0], [0.0, 0], 0, 0, 0
+    equal = np.zeros(3)  # neighbours in smooth places: how many, equal in PyTorch's result, equal in the engine's
     worst: tuple[float, Worst] | None = None
     for picture in _two_sizes(pictures, shapes):
         expected = reference.infer(picture[None])[0].copy()
@@ -156,6 +182,7 @@ def compare(
         largest = max(largest, int(difference.max()))
         constant += bool(result.std() < _CONSTANT <= expected.std())
         count += 1
+        equal += _equal_neighbours(expected, result)
         mean = float(np.square(difference).mean())
         if worst is None or mean > worst[0]:
             worst = mean, Worst(picture, expected, result)
@@ -170,8 +197,16 @@ def compare(
         edge_mean_levels=edges[0] / edges[1],
         middle_mean_levels=middles[0] / max(1, middles[1]),
         constant_share=constant / count,
+        banding=float((equal[0] - equal[1] + 1) / (equal[0] - equal[2] + 1)),
     )
     return parity, worst[1]
+
+
+def _equal_neighbours(expected: Image, result: Image) -> NDArray[np.float64]:
+    """Pairs of neighbours in a row where PyTorch's result is smooth; those equal in it; those equal in the engine's."""
+    steps, others = (np.abs(np.diff(image.astype(np.int16), axis=1)) for image in (expected, result))
+    smooth = steps <= _SMOOTH
+    return np.array([smooth.sum(), (smooth & (steps == 0)).sum(), (smooth & (others == 0)).sum()], np.float64)
 
 
 def milliseconds_a_frame(backends: Sequence[Backend], height: int, width: int, *, seconds: float = 2.0) -> list[float]:

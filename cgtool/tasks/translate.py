@@ -164,9 +164,13 @@ class Translator:
 
     def _infer_at_once(self, pictures: list[Picture]) -> list[Picture]:
         inputs = np.stack([picture.result for picture in pictures])
+        before = self._backend.info.engine
         begin = time.perf_counter()
         outputs = self._backend.infer(inputs)
         seconds = time.perf_counter() - begin
+        if (now := self._backend.info.engine) != before:
+            height, width = inputs.shape[1:3]
+            self.warnings.append(f"the {before} engine does not take {width}x{height}: {now} ran instead")
         if len(self._milliseconds_per_megapixel) < _LONGEST_HISTORY:
             self._milliseconds_per_megapixel.append(seconds * 1e9 / (inputs.size / 3))
         if self._backend.info.output_owner == "backend":

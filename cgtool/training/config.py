@@ -15,7 +15,7 @@ GanLoss = Literal["lsgan", "bce", "hinge"]
 CycleLoss = Literal["l1", "l2"]
 Upsampling = Literal["transposed", "resize"]
 Augment = Literal["none", "color"]
-Preset = Literal["paper", "fast", "tiny", "seed"]
+Preset = Literal["paper", "fast", "season", "painting", "tiny", "seed"]
 
 GENERATORS: tuple[GeneratorName, ...] = get_args(GeneratorName)
 DISCRIMINATORS: tuple[DiscriminatorName, ...] = get_args(DiscriminatorName)
@@ -150,6 +150,10 @@ class TrainConfig:
                 f"--load-size {self.load_size} is less than --crop-size {self.crop_size}",
                 hint="Crops are cut out of images of the load size",
             )
+        if not self.through_detail and (self.texture or self.texture_weight or self.contrast != LEAST_CONTRAST):
+            raise UsageError(
+                "--texture, --contrast and --texture-weight are about guided detail", hint="Add --through-detail"
+            )
         if self.encoder_weights is not None and "resnet50" not in (self.generator, self.discriminator):
             raise UsageError("--encoder-weights is for resnet50 networks", hint="Add --generator resnet50")
 
@@ -179,12 +183,20 @@ class TrainConfig:
         return asdict(self)
 
 
+_FAST: dict[str, Any] = {
+    "generator": "resnet6", "ngf": 32, "ndf": 32, "upsample": "resize", "ema": 0.999, "crop_size": 128,
+    "precision": "bf16",
+}  # fmt: skip
+_SHOWN: dict[str, Any] = {
+    **_FAST, "ngf": 24, "ndf": 64, "load_size": 256, "cycle_weight": 5.0, "through_detail": True, "contrast": 0.3,
+}  # fmt: skip
+"""What the shipped models have in common: they are judged by what conversion shows."""
+
 _PRESETS: dict[Preset, dict[str, Any]] = {
     "paper": {},
-    "fast": {
-        "generator": "resnet6", "ngf": 32, "ndf": 32, "upsample": "resize", "ema": 0.999, "crop_size": 128,
-        "precision": "bf16",
-    },
+    "fast": _FAST,
+    "season": {**_SHOWN, "identity_weight": 0.4, "texture_weight": 1.0, "temporal_weight": 5.0},
+    "painting": {**_SHOWN, "identity_weight": 0.25, "texture": 0.5, "temporal_weight": 3.0},
     "tiny": {
         "generator": "resnet6", "ngf": 16, "ndf": 16, "upsample": "resize", "ema": 0.99, "load_size": 143,
         "crop_size": 128, "epochs": 2,

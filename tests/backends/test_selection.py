@@ -126,7 +126,6 @@ def test_a_missing_package_yields_the_line_to_run(sources: Sources, monkeypatch:
         ({"engine": "tensorrt"}, "tensorrt cuda: no CUDA device is visible"),
         ({"engine": "onnx", "device": "cuda"}, "onnx cuda: no CUDA device is visible"),
         ({"engine": "onnx", "precision": "bf16"}, ".*onnx cpu fp32: --precision bf16 is asked for"),
-        ({"engine": "openvino", "precision": "int8"}, "openvino cpu .*: --precision int8 is asked for"),
     ],
 )
 def test_what_was_never_compiled_is_refused(sources: Sources, request_: dict[str, Any], words: str) -> None:
@@ -149,3 +148,8 @@ def test_a_missing_onnx_runtime_yields_the_line_to_run(sources: Sources, monkeyp
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
     with pytest.raises(EngineError, match=r"onnxruntime is not installed; run pip install 'cgtool\[onnxruntime\]'"):
         chosen(sources, EngineRequest(engine="onnx"))
+
+
+def test_int8_without_an_engine_says_how_to_make_one(sources: Sources) -> None:
+    with pytest.raises(EngineError, match=r"no int8 engine of resnet\. Run cgtool export --int8 --calibration DIR"):
+        chosen(sources, EngineRequest(engine="openvino", precision="int8"))

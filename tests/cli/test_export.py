@@ -155,3 +155,18 @@ def test_convert_takes_the_fastest_engine_measured_here(compiled: Path, tmp_path
     for name in ("onnx-fp16", "onnx-fp32", "openvino-fp32"):
         manifest_of(compiled, name).unlink()
     assert converted(photo, compiled, "--engine", "onnx")["precision"] == "fp32", "exported for the purpose"
+
+
+def test_a_damaged_model_does_not_stop_the_others(compiled: Path) -> None:
+    (compiled.parent / "broken").mkdir()
+    (compiled.parent / "broken" / "model.json").write_text("{")
+    done = run("--engines-dir", compiled.parent, "--to", "night", "--format", "onnx", "--fp16")
+    assert done.exit_code == 1
+    assert "up to date" in done.stdout
+    assert "broken/model.json: not valid JSON" in done.stderr
+
+
+def test_two_precisions_exclude_each_other() -> None:
+    error = run("--fp16", "--fp32").exception
+    assert isinstance(error, UsageError)
+    assert "--fp16 and --fp32 exclude each other" in str(error)

@@ -108,6 +108,10 @@ def test_auto_is_tensorrt_where_it_is(compiled: Path, monkeypatch: pytest.Monkey
         ({"precision": "int8", "calibration": Path("nowhere")}, "nowhere: no such folder"),
         ({"precision": "bf16", "format": "onnx"}, "--format onnx can't do --bf16"),
         ({"precision": "bf16", "format": "tensorrt"}, "--format tensorrt can't do --bf16"),
+        (
+            {"format": "onnx", "largest": (64, 64), "hardware_compatible": True},
+            "--max, --hardware-comp.* TensorRT alone",
+        ),
         ({"to": "mars"}, "no model leads to 'mars'.*Known domains: day, night"),
     ],
 )
@@ -122,8 +126,7 @@ def test_models_that_can_not_be_had(compiled: Path) -> None:
     (compiled / "model.json").write_text("{")
     with pytest.raises(ModelError, match="not valid JSON"):
         plan(asked(compiled), None)
-    with pytest.raises(ModelError, match="not valid JSON"):
-        plan(ExportRequest(), compiled.parent)
+    assert compiled.name not in {job.model.name for job in plan(ExportRequest(), compiled.parent)}
 
 
 def test_tensorrt_without_a_gpu_is_refused(compiled: Path) -> None:
@@ -392,3 +395,22 @@ print(code, sorted({{"torch", "onnx", "onnxscript"}} & set(sys.modules)))
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines()[-1:] == ["0 []"], done.stdout + done.stderr
     assert photo.with_name("photo.night.png").is_file()
+
+
+def test_other_builder_flags_are_another_engine(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their file would have the same name."""
+    (job,) = plan(asked(compiled, format="onnx", precision="fp16"), None)
+    draft = engines.draft_manifest(job, asked(compiled, format="onnx", precision="fp16"))
+    assert engines.existing_engine(job, draft, verify=True) is not None
+    other = replace(draft, hardware={**draft.hardware, "hardware_compatible": True})
+    assert engines.existing_engine(job, other, verify=True) is None
+
+
+def test_onnx_is_proven_without_its_runtime(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenVINO reads it as well."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
+    request = asked(compiled, format="onnx", precision="fp16", force=True)
+    *_, done = export(plan(request, None), request)
+    assert isinstance(done, Exported)
+    assert (done.status, done.error) == ("compiled", None)

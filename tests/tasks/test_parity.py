@@ -14,7 +14,7 @@ from cgtool.backends.identity import IdentityBackend
 from cgtool.backends.manifest import Shapes
 from cgtool.config import EnginePrecision
 from cgtool.errors import CgtoolError, UsageError
-from cgtool.tasks.parity import Parity, Worst, compare, milliseconds_a_frame, photographs
+from cgtool.tasks.parity import Parity, Worst, check_photographs, compare, milliseconds_a_frame, photographs
 
 PICTURE = np.random.default_rng(0).integers(40, 200, (64, 96, 3), dtype=np.uint8)
 
@@ -37,7 +37,7 @@ def compared(work: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> tuple[Pa
 
 def test_equal_results_pass_at_every_precision() -> None:
     parity, _ = compared(lambda frames: frames)
-    assert parity == Parity(1, 99.0, 0, 0.0, 0.0, 0.0, 0.0)
+    assert parity == Parity(1, 99.0, 0, 0.0, 0.0, 0.0, 0.0, 1.0)
     assert all(parity.passes(precision) for precision in ("fp32", "bf16", "fp16", "int8"))
 
 
@@ -76,7 +76,7 @@ def test_edges_are_looked_at_apart() -> None:
 def test_flat_results_never_pass(level: int) -> None:
     parity, _ = compared(lambda frames: np.full_like(frames, level))
     assert parity.constant_share == 1
-    assert not Parity(1, 99.0, 0, 0, 0, 0, constant_share=0.1).passes("int8")
+    assert not Parity(1, 99.0, 0, 0, 0, 0, constant_share=0.1, banding=1.0).passes("int8")
 
 
 def test_a_flat_picture_that_pytorch_makes_is_no_fault() -> None:
@@ -154,3 +154,29 @@ def test_speed_is_the_median_of_a_frame() -> None:
     assert {len(engine.seen) for engine in engines} == {len(engines[0].seen)}, "in turns"
     assert len(engines[0].seen) >= 4, "one that does not count, and three"
     assert set(engines[0].seen) == {(1, 16, 24)}
+
+
+def test_a_sky_in_bands_does_not_pass() -> None:
+    ramp = np.linspace(60, 200, 320).round().astype(np.uint8)
+    sky = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (48, 320, 3)))
+    parity, _ = compare(Engine(lambda frames: frames // 8 * 8 + np.uint8(4)), Engine(), [sky])
+    assert parity.psnr_db > 35
+    assert parity.banding > 3
+    assert not parity.passes("int8")
+    noisy, _ = compare(
+        Engine(lambda frames: frames + (np.indices(frames.shape).sum(0) % 2).astype(np.uint8)), Engine(), [sky]
+    )
+    assert noisy.banding < 1.2
+    assert noisy.passes("int8")
+
+
+def test_a_broken_photograph_is_left_out_and_none_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(UsageError, match="no photograph to compare"):
+        photographs(tmp_path, tmp_path, 64)
+    Image.fromarray(PICTURE).save(tmp_path / "good.png")
+    assert len(photographs(tmp_path, tmp_path, 64)) == 1
+    check_photographs(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="it holds no pictures"):
+        check_photographs(tmp_path / "empty")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cgtool.backends.manifest import EngineFile, find_engines
+from cgtool.models.folder import engine_key, read_model_folder
 from tests.benchmarks.first_losses import DATA, STEPS, first_losses
 
 ENGINES = Path(__file__).parents[1] / "engines"
@@ -42,3 +44,20 @@ def test_a_shipped_model_says_where_it_comes_from(model: Path) -> None:
     assert {"cgtool", "torch", "torchvision", "python"} <= set(provenance["versions"])
     for weights in content["weights"].values():
         assert (model / weights["file"]).stat().st_size <= 6_000_000
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_a_shipped_model_runs_without_pytorch(path: Path) -> None:
+    """An FP16 ONNX engine of each direction lies beside the weights, made of these weights by this graph."""
+    model = read_model_folder(path)
+    engines = [engine for engine in find_engines(path) if isinstance(engine, EngineFile)]
+    for direction in model.directions:
+        (engine,) = (
+            engine
+            for engine in engines
+            if (engine.manifest.direction, engine.manifest.format) == (direction, "onnx")
+            and engine.manifest.precision == "fp16"
+        )
+        assert engine.manifest.key == engine_key(model, direction)
+        assert engine.manifest.parity["psnr_db"] >= 40
+        assert len(engine.read()) == 1

@@ -5,18 +5,15 @@ from __future__ import annotations
 import functools
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from types import TracebackType
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cgtool.backends import machine, timings
-from cgtool.backends.base import Backend, BackendInfo, GeneratorSource
+from cgtool.backends.base import GeneratorSource
 from cgtool.backends.engines import engines_of, milliseconds_here
-from cgtool.backends.manifest import EngineFile, Shapes
+from cgtool.backends.manifest import EngineFile
+from cgtool.backends.opening import Candidate, Opened, WithinProfile, open_candidate
 from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError, UsageError
 
@@ -75,35 +72,6 @@ class EngineRequest:
         return "cuda:0" if self.device in ("auto", "cpu", "cuda") else self.device
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A backend that is ready, and how it came to be chosen.
-
-    Attributes:
-        backend: To be closed by the caller.
-        reasons: One line for each engine that was considered: why it was refused, came later, or was chosen.
-        warnings: What the user should know although it works.
-        notes: What was done for it, and what would make it faster.
-    """
-
-    backend: Backend
-    reasons: list[str]
-    warnings: list[str]
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, eq=False)  # each is one of its own, as a key
-class _Candidate:
-    engine: Literal["torch", "openvino", "onnx", "tensorrt"]
-    device: str  # cpu or cuda:N
-    precision: EnginePrecision
-    file: EngineFile | None = None
-
-    def __str__(self) -> str:
-        name = "" if self.file is None else f" ({self.file.name})"
-        return f"{self.engine} {self.device} {self.precision}{name}"
-
-
 def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
     """Open the fastest engine that can be had.
 
@@ -142,8 +110,8 @@ def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
 
 def _open_first(
     source: GeneratorSource,
-    ranked: list[_Candidate],
-    milliseconds: dict[_Candidate, float | None],
+    ranked: list[Candidate],
+    milliseconds: dict[Candidate, float | None],
     reasons: list[str],
     *,
     latency: bool,
@@ -151,7 +119,7 @@ def _open_first(
     failure: EngineError | None = None
     for place, candidate in enumerate(ranked):
         try:
-            opened = _open(source, candidate, latency=latency)
+            opened = open_candidate(source, candidate, latency=latency)
         except EngineError as error:
             failure = error
             reasons.append(f"{candidate}: {error}")
@@ -173,53 +141,7 @@ def _open_first(
     ) from failure
 
 
-class WithinProfile:
-    """An engine for frames of certain sizes, and another one, opened when it is needed, for all others.
-
-    Args:
-        backend: For frames within the profile.
-        shapes: The profile; batches of any size are the backend's own matter.
-        open_other: Opens the other.
-
-    Attributes:
-        info: Of the one that ran last; of the first before that.
-    """
-
-    def __init__(self, backend: Backend, shapes: Shapes, open_other: Callable[[], Opened]) -> None:
-        self._backend = backend
-        self._shapes = shapes
-        self._open_other = open_other
-        self._other: Backend | None = None
-        self.info: BackendInfo = backend.info
-
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
-        _, height, width, _ = frames.shape
-        if (self._shapes.opt[0], height, width) in self._shapes:
-            self.info = self._backend.info
-            return self._backend.infer(frames)
-        if self._other is None:
-            self._other = self._open_other().backend
-        self.info = self._other.info
-        other: NDArray[np.uint8] = self._other.infer(frames).copy()  # whoever owns it
-        return other
-
-    def close(self) -> None:
-        """Release both."""
-        self._backend.close()
-        if self._other is not None:
-            self._other.close()
-
-    def __enter__(self) -> WithinProfile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def _candidates(source: GeneratorSource, request: EngineRequest, refusals: list[str]) -> Iterator[_Candidate]:
+def _candidates(source: GeneratorSource, request: EngineRequest, refusals: list[str]) -> Iterator[Candidate]:
     """The engines that the request allows and the machine may have, in order; why not the others goes to refusals."""
     compiled: dict[str, list[EngineFile]] = {"tensorrt": [], "openvino": [], "onnx": []}
     for engine in engines_of(source, int(request.cuda_device.removeprefix("cuda:"))):
@@ -241,14 +163,12 @@ def _candidates(source: GeneratorSource, request: EngineRequest, refusals: list[
         if request.precision == "fp16":
             refusals.append("torch cpu: CPUs have no fast fp16")
         else:
-            yield _Candidate("torch", "cpu", _or_best(request, best))
+            yield Candidate("torch", "cpu", _or_best(request, best))
     if on_cpu and wanted("onnx"):
         yield from _in_onnx_runtime(request, compiled["onnx"], "cpu", refusals)
 
 
-def _on_cuda(
-    request: EngineRequest, compiled: dict[str, list[EngineFile]], refusals: list[str]
-) -> Iterator[_Candidate]:
+def _on_cuda(request: EngineRequest, compiled: dict[str, list[EngineFile]], refusals: list[str]) -> Iterator[Candidate]:
     device, gpus = request.cuda_device, len(machine.cuda_devices())
     if gpus <= int(device.removeprefix("cuda:")):
         missing = f"{device}: only {gpus} CUDA device(s) are visible" if gpus else "cuda: no CUDA device is visible"
@@ -256,18 +176,18 @@ def _on_cuda(
         return
     if request.engine in ("auto", "tensorrt"):
         for file in compiled["tensorrt"]:
-            yield _Candidate("tensorrt", device, file.manifest.precision, file)
+            yield Candidate("tensorrt", device, file.manifest.precision, file)
         if not compiled["tensorrt"]:
             refusals.append(f"tensorrt {device}: no engine is compiled; run cgtool export --fp16")
     if request.engine in ("auto", "torch"):
-        yield _Candidate("torch", device, _or_best(request, "fp16"))
+        yield Candidate("torch", device, _or_best(request, "fp16"))
     if request.engine == "onnx":
         yield from _in_onnx_runtime(request, compiled["onnx"], device, refusals)
 
 
-def _in_openvino(request: EngineRequest, compiled: list[EngineFile], refusals: list[str]) -> Iterator[_Candidate]:
+def _in_openvino(request: EngineRequest, compiled: list[EngineFile], refusals: list[str]) -> Iterator[Candidate]:
     for file in compiled:
-        yield _Candidate("openvino", "cpu", file.manifest.precision, file)
+        yield Candidate("openvino", "cpu", file.manifest.precision, file)
     try:
         from cgtool.backends.openvino_backend import default_precision
 
@@ -275,7 +195,7 @@ def _in_openvino(request: EngineRequest, compiled: list[EngineFile], refusals: l
     except EngineError as error:
         refusals.append(f"openvino cpu: {error}")
     else:
-        yield _Candidate("openvino", "cpu", _or_best(request, best))
+        yield Candidate("openvino", "cpu", _or_best(request, best))
 
 
 def _or_best(request: EngineRequest, best: EnginePrecision) -> EnginePrecision:
@@ -285,25 +205,25 @@ def _or_best(request: EngineRequest, best: EnginePrecision) -> EnginePrecision:
 
 def _in_onnx_runtime(
     request: EngineRequest, files: list[EngineFile], device: str, refusals: list[str]
-) -> Iterator[_Candidate]:
+) -> Iterator[Candidate]:
     """ONNX Runtime: with compiled engines, and if it is asked for also with a graph exported for the purpose."""
     if importlib.util.find_spec("onnxruntime") is None:
         if files or request.engine == "onnx":
             refusals.append(f"onnx {device}: onnxruntime is not installed; run pip install 'cgtool[onnxruntime]'")
         return
     for file in files:
-        yield _Candidate("onnx", device, file.manifest.precision, file)
+        yield Candidate("onnx", device, file.manifest.precision, file)
     if request.engine == "onnx":
-        yield _Candidate("onnx", device, "fp32")
+        yield Candidate("onnx", device, "fp32")
 
 
-def _measured(source: GeneratorSource, candidate: _Candidate) -> float | None:
+def _measured(source: GeneratorSource, candidate: Candidate) -> float | None:
     if candidate.file is not None:
         return milliseconds_here(candidate.file, candidate.device)
     return timings.lookup(source.key, candidate.engine, candidate.device, candidate.precision)
 
 
-def _ranked(milliseconds: dict[_Candidate, float | None]) -> list[_Candidate]:
+def _ranked(milliseconds: dict[Candidate, float | None]) -> list[Candidate]:
     """Sort those that were measured among the places they have; the others keep theirs."""
     by_speed = sorted((speed, place) for place, speed in enumerate(milliseconds.values()) if speed is not None)
     candidates = list(milliseconds)
@@ -313,43 +233,3 @@ def _ranked(milliseconds: dict[_Candidate, float | None]) -> list[_Candidate]:
 
 def _speed(milliseconds: float | None) -> str:
     return "never measured here" if milliseconds is None else f"{milliseconds:.0f} ms per megapixel measured here"
-
-
-def _open(source: GeneratorSource, candidate: _Candidate, *, latency: bool) -> Opened:
-    match candidate.engine:
-        case "openvino":
-            from cgtool.backends.openvino_backend import OpenVINOBackend
-
-            contents = None if candidate.file is None else candidate.file.read()
-            openvino = OpenVINOBackend(source, candidate.precision, latency=latency, engine=contents)
-            return Opened(openvino, [], openvino.warnings, openvino.notes)
-        case "onnx":
-            from cgtool.backends.cache import Graph, onnx_graph
-            from cgtool.backends.onnx_backend import ONNXBackend
-
-            if candidate.file is not None:
-                graph = Graph(candidate.file.read()[0], candidate.precision)
-            else:
-                graph = onnx_graph(source, half=False)
-            backend = ONNXBackend(graph.onnx, label=source.label, precision=graph.precision, device=candidate.device)
-            return Opened(backend, [], list(graph.warnings), list(graph.notes))
-        case "tensorrt":
-            from cgtool.backends.tensorrt_backend import TensorRTBackend
-
-            assert candidate.file is not None
-            assert candidate.file.manifest.shapes is not None
-            tensorrt = TensorRTBackend(
-                candidate.file.read()[0],
-                label=source.label,
-                device=candidate.device,
-                precision=candidate.precision,
-                shapes=candidate.file.manifest.shapes,
-                version_compatible=bool(candidate.file.manifest.hardware.get("version_compatible")),
-            )
-            return Opened(tensorrt, [], tensorrt.warnings)
-        case "torch":
-            try:
-                from cgtool.backends.torch_backend import TorchBackend
-            except ImportError as error:
-                raise EngineError(f"torch can't be imported: {error}", hint="Run: pip install torch") from error
-            return Opened(TorchBackend(source, candidate.device, candidate.precision), [], [])

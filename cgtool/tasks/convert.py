@@ -13,7 +13,8 @@ from typing import Literal
 
 from cgtool.backends import timings
 from cgtool.backends.base import Backend, GeneratorSource
-from cgtool.backends.selection import EngineRequest, Opened, open_backend
+from cgtool.backends.opening import Opened
+from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.errors import CgtoolError, MediaError, OutputExistsError, UsageError
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, Container, carry

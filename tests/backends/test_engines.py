@@ -18,7 +18,8 @@ from cgtool.backends.base import BackendInfo, GeneratorSource
 from cgtool.backends.engines import FoundEngine, engines_of
 from cgtool.backends.identity import IdentityBackend
 from cgtool.backends.manifest import SUFFIX, EngineFile, Shapes, read_manifest
-from cgtool.backends.selection import EngineRequest, Opened, WithinProfile, open_backend
+from cgtool.backends.opening import Opened, WithinProfile
+from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.backends.torch_backend import TorchBackend
 from cgtool.errors import EngineError
 from cgtool.models.folder import read_model_folder

@@ -11,8 +11,9 @@ import pytest
 
 from cgtool.backends import machine, timings
 from cgtool.backends.base import BackendInfo
+from cgtool.backends.opening import Opened
 from cgtool.backends.openvino_backend import default_precision
-from cgtool.backends.selection import EngineRequest, Opened, open_backend
+from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, UsageError
 from tests.backends.support import Sources

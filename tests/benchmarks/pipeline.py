@@ -22,7 +22,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from cgtool.backends.selection import EngineRequest, Opened, open_backend
+from cgtool.backends.opening import Opened
+from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import choose_encoder

@@ -20,7 +20,8 @@ from PIL import Image, ImageOps
 
 from cgtool.backends.base import BackendInfo, GeneratorSource
 from cgtool.backends.identity import IdentityBackend
-from cgtool.backends.selection import EngineRequest, Opened
+from cgtool.backends.opening import Opened
+from cgtool.backends.selection import EngineRequest
 from cgtool.errors import EngineError, OutOfMemoryError, UsageError
 from cgtool.tasks.convert import (
     Advanced,

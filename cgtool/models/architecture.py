@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from cgtool.errors import ModelError
 from cgtool.models.discriminators import PatchConfig, PatchDiscriminator, PixelConfig, PixelDiscriminator
+from cgtool.models.projected import ProjectedConfig, ProjectedDiscriminator
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
 from cgtool.models.resnet50 import ResNet50Config, ResNet50Discriminator, ResNet50Generator, ResNet50JudgeConfig
 from cgtool.models.unet import UNetConfig, UNetGenerator
@@ -15,18 +16,23 @@ from cgtool.models.unet import UNetConfig, UNetGenerator
 Generator: TypeAlias = ResNetGenerator | UNetGenerator | ResNet50Generator
 """A translator of images; has ``config`` and ``stride`` (px)."""
 
-Discriminator: TypeAlias = PatchDiscriminator | PixelDiscriminator | ResNet50Discriminator
+Discriminator: TypeAlias = PatchDiscriminator | PixelDiscriminator | ProjectedDiscriminator | ResNet50Discriminator
 """A judge of images; has ``config``."""
 
-Config: TypeAlias = ResNetConfig | UNetConfig | ResNet50Config | PatchConfig | PixelConfig | ResNet50JudgeConfig
+Config: TypeAlias = (
+    ResNetConfig | UNetConfig | ResNet50Config | PatchConfig | PixelConfig | ProjectedConfig | ResNet50JudgeConfig
+)
 
-_C = TypeVar("_C", ResNetConfig, UNetConfig, ResNet50Config, PatchConfig, PixelConfig, ResNet50JudgeConfig)
+_C = TypeVar(
+    "_C", ResNetConfig, UNetConfig, ResNet50Config, PatchConfig, PixelConfig, ProjectedConfig, ResNet50JudgeConfig
+)
 _TYPES = {
     ResNetConfig: "resnet",
     UNetConfig: "unet",
     ResNet50Config: "resnet50",
     PatchConfig: "patch",
     PixelConfig: "pixel",
+    ProjectedConfig: "projected",
     ResNet50JudgeConfig: "resnet50",
 }
 
@@ -64,10 +70,14 @@ def build_discriminator(architecture: Mapping[str, object]) -> Discriminator:
             return PatchDiscriminator(_configure(PatchConfig, architecture))
         case "pixel":
             return PixelDiscriminator(_configure(PixelConfig, architecture))
+        case "projected":
+            return ProjectedDiscriminator(_configure(ProjectedConfig, architecture))
         case "resnet50":
             return ResNet50Discriminator(_configure(ResNet50JudgeConfig, architecture))
         case other:
-            raise ModelError(f"unknown discriminator type {other!r}", hint="Known are patch, pixel and resnet50.")
+            raise ModelError(
+                f"unknown discriminator type {other!r}", hint="Known are patch, pixel, projected and resnet50."
+            )
 
 
 def _configure(kind: type[_C], architecture: Mapping[str, object]) -> _C:

@@ -10,7 +10,7 @@ from cgtool.config import LEAST_CONTRAST, PRECISIONS, Precision
 from cgtool.errors import UsageError
 
 GeneratorName = Literal["resnet9", "resnet6", "resnet50", "unet256", "unet128"]
-DiscriminatorName = Literal["patch", "pixel", "resnet50"]
+DiscriminatorName = Literal["patch", "pixel", "projected", "resnet50"]
 GanLoss = Literal["lsgan", "bce", "hinge"]
 CycleLoss = Literal["l1", "l2"]
 Upsampling = Literal["transposed", "resize"]
@@ -25,7 +25,9 @@ UPSAMPLINGS: tuple[Upsampling, ...] = get_args(Upsampling)
 AUGMENTS: tuple[Augment, ...] = get_args(Augment)
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
-_CROP_MULTIPLE: dict[GeneratorName, int] = {"resnet9": 4, "resnet6": 4, "resnet50": 32, "unet256": 256, "unet128": 128}
+_CROP_MULTIPLE: dict[GeneratorName | DiscriminatorName, int] = {
+    "resnet9": 4, "resnet6": 4, "resnet50": 32, "unet256": 256, "unet128": 128, "projected": 32,
+}  # fmt: skip
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "generator": GENERATORS,
@@ -140,11 +142,12 @@ class TrainConfig:
             if value is not None and not low <= value <= _AT_MOST.get(name, float("inf")):
                 high = f" and at most {_AT_MOST[name]}" if name in _AT_MOST else ""
                 raise UsageError(f"{flag(name)} is {value}", hint=f"It must be at least {low}{high}")
-        multiple = _CROP_MULTIPLE[self.generator]
-        if self.crop_size % multiple:
-            raise UsageError(
-                f"--crop-size is {self.crop_size}", hint=f"For {self.generator} it must be a multiple of {multiple}"
-            )
+        for name in (self.generator, self.discriminator):
+            multiple = _CROP_MULTIPLE.get(name, 1)
+            if self.crop_size % multiple:
+                raise UsageError(
+                    f"--crop-size is {self.crop_size}", hint=f"For {name} it must be a multiple of {multiple}"
+                )
         if self.load_size < self.crop_size:
             raise UsageError(
                 f"--load-size {self.load_size} is less than --crop-size {self.crop_size}",
@@ -175,6 +178,8 @@ class TrainConfig:
                 return {"type": "patch", "ndf": self.ndf, "n_layers": self.n_layers}
             case "pixel":
                 return {"type": "pixel", "ndf": self.ndf}
+            case "projected":
+                return {"type": "projected"}
             case "resnet50":
                 return {"type": "resnet50"}
 

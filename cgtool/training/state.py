@@ -13,6 +13,7 @@ from cgtool.config import DIRECTIONS, Direction, Precision
 from cgtool.errors import ModelError
 from cgtool.models.architecture import Discriminator, Generator, build_discriminator, build_generator
 from cgtool.models.layers import initialize
+from cgtool.models.projected import ProjectedDiscriminator
 from cgtool.models.resnet50 import ResNet50Discriminator, ResNet50Generator, load_encoder
 from cgtool.training.chance import Use, seed_globally, torch_generator
 from cgtool.training.config import TrainConfig
@@ -67,7 +68,7 @@ class TrainState:
                 load_encoder(net.encoder, Path(config.encoder_weights))
             correct_instance_norms(net)
             net.to(device=world.device, memory_format=memory_format(world.device))  # type: ignore[call-overload]  # torch's stub lacks it
-            if config.compile:
+            if config.compile and not isinstance(net, ProjectedDiscriminator):  # compiled, that one is slower
                 net.compile()
         self.averages: dict[Direction, MovingAverage] = (
             {direction: MovingAverage(net, config.ema) for direction, net in self.generators.items()}

@@ -72,6 +72,7 @@ def test_every_discriminator_can_be_built(discriminator: DiscriminatorName) -> N
         ({"generator": "unet256", "crop_size": 128}, "--crop-size"),
         ({"crop_size": 256, "load_size": 200}, "--load-size"),
         ({"generator": "resnet50", "crop_size": 80}, "--crop-size"),
+        ({"discriminator": "projected", "crop_size": 80}, "--crop-size"),
         ({"encoder_weights": "x.pth"}, "--encoder-weights"),
         ({"depth": 3}, "depth"),
     ],

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from cgtool.errors import ModelError, UsageError
+from cgtool.models.discriminators import PatchConfig, PatchDiscriminator
 
 _TAPS = {3: 24, 6: 48, 14: 120, 20: 352}
 """Channels of the features taken after these blocks of EfficientNet-Lite2, at 1/4, 1/8, 1/16 and 1/32 of the size."""
@@ -30,12 +31,15 @@ class ProjectedConfig:
 
     Attributes:
         width: Channels of the mixed features and of the heads.
+        ndf: Filters of a patch discriminator that judges beside them, with as much say as all of them: a classifier
+            hardly minds a fine, regular pattern. 0: none, for translations without texture of their own.
     """
 
     width: int = 64
+    ndf: int = 0
 
     def __post_init__(self) -> None:
-        if self.width < 1:
+        if self.width < 1 or self.ndf < 0:
             raise ModelError("a projected discriminator needs at least 1 channel", hint=f"Got {self}.")
 
 
@@ -50,9 +54,10 @@ class ProjectedDiscriminator(nn.Module):
         self.mix_channels = nn.ModuleList(_FixedConv(count, config.width, 1) for count in channels)
         self.mix_scales = nn.ModuleList(_FixedConv(config.width, config.width, 3) for _ in channels[1:])
         self.heads = nn.ModuleList(_head(config.width, halvings) for halvings in (3, 2, 1, 0))
+        self.patches = PatchDiscriminator(PatchConfig(ndf=config.ndf)) if config.ndf else None
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map float (batch, 3, height, width) in [-1, 1] to logits (batch, 4, height / 32, width / 32)."""
+        """Map float (batch, 3, height, width) in [-1, 1] to logits (batch, 4 or 8, height / 32, width / 32)."""
         features = [mix(taken) for mix, taken in zip(self.mix_channels, self._features[0](image), strict=True)]
         mixed = features.pop()
         logits = [self.heads[-1](mixed)]
@@ -60,6 +65,9 @@ class ProjectedDiscriminator(nn.Module):
             larger = F.interpolate(mixed, features[level].shape[2:], mode="bilinear", align_corners=False)
             mixed = self.mix_scales[level](features[level] + larger)
             logits.append(self.heads[level](mixed))
+        if self.patches is not None:
+            patches = F.adaptive_avg_pool2d(self.patches(image), logits[0].shape[2:])
+            logits += len(logits) * [patches]
         return torch.cat(logits, 1)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ProjectedDiscriminator:

@@ -20,16 +20,28 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def build(width: int = 8) -> ProjectedDiscriminator:
-    net = build_discriminator({"type": "projected", "width": width})
+def build(width: int = 8, ndf: int = 0) -> ProjectedDiscriminator:
+    net = build_discriminator({"type": "projected", "width": width, "ndf": ndf})
     assert isinstance(net, ProjectedDiscriminator)
-    assert describe(net.config) == {"type": "projected", "width": width}
+    assert describe(net.config) == {"type": "projected", "width": width, "ndf": ndf}
     return net
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (128, 128)])
 def test_each_scale_judges_the_same_places(height: int, width: int) -> None:
     assert build()(torch.rand(2, 3, height, width)).shape == (2, 4, height // 32, width // 32)
+
+
+def test_patches_have_as_much_say_as_all_heads() -> None:
+    net, image = build(ndf=4), torch.rand(2, 3, 64, 96)
+    assert net.patches is not None
+    logits = net(image)
+    assert logits.shape == (2, 8, 2, 3)
+    pooled = torch.nn.functional.adaptive_avg_pool2d(net.patches(image), (2, 3))
+    torch.testing.assert_close(logits[:, 4:], pooled.expand(-1, 4, -1, -1))
+    assert all(parameter.requires_grad for parameter in net.patches.parameters())
+    logits[:, 4:].square().sum().backward()
+    assert all(parameter.grad is None or not parameter.grad.any() for parameter in net.heads.parameters())
 
 
 def test_only_the_heads_learn_and_the_image_gets_a_gradient() -> None:
@@ -91,6 +103,7 @@ def test_a_missing_package_is_named(package: str, monkeypatch: pytest.MonkeyPatc
     assert "cgtool[projected]" in str(caught.value.hint)
 
 
-def test_a_projected_discriminator_without_channels_is_refused() -> None:
+@pytest.mark.parametrize("options", [{"width": 0}, {"ndf": -1}])
+def test_a_projected_discriminator_without_channels_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(ModelError, match="at least 1 channel"):
-        ProjectedConfig(width=0)
+        ProjectedConfig(**options)

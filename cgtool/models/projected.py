@@ -99,8 +99,8 @@ class _Features(nn.Module):
         taken = []
         # Depthwise convolutions are fastest in this layout, and on CPUs in FP32: BF16 takes a third longer.
         with torch.autocast("cpu", enabled=False):
-            image = image.to(memory_format=torch.channels_last)
-            features = self.stem(image.float() if image.dtype == torch.bfloat16 else image)
+            weight = next(self.parameters())
+            features = self.stem(image.to(weight.dtype, memory_format=torch.channels_last))
             for number, block in enumerate(self.blocks):
                 features = block(features)
                 if number in _TAPS:

@@ -98,6 +98,10 @@ EXACT = {
     "through detail": {
         "through_detail": True, "texture": 0.4, "contrast": 0.3, "texture_weight": 1.0, "temporal_weight": 5.0,
     },
+    "projected": {
+        "discriminator": "projected+patch", "gan_loss": "hinge", "load_size": 32, "crop_size": 32,
+        "through_detail": True,
+    },
     "everything": {
         "dropout": True, "batch": 2, "accumulate": 2, "augment": "color", "gan_loss": "hinge", "pool_size": 6,
         "ema": 0.99, "decay": 0.8,

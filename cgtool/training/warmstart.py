@@ -25,7 +25,11 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from cgtool.config import DIRECTIONS
 from cgtool.errors import ModelError, UsageError
+from cgtool.models.architecture import describe
+from cgtool.models.folder import MODEL_FILE, read_model_folder
+from cgtool.models.weights import load_generator
 from cgtool.training.state import TrainState
 
 _FILE = "init.json"
@@ -95,9 +99,14 @@ def save_init(folder: Path, state: TrainState, provenance: Mapping[str, Any]) ->
 def load_init(folder: Path, state: TrainState) -> Init:
     """Take over a warm start's weights and step count; optimizers and pools stay fresh.
 
+    A model folder will do as well: its generators, to train them further on other images or against other judges. The
+    discriminators stay fresh, and steps count from 0.
+
     Raises:
         ModelError: It is missing, damaged, or of another architecture.
     """
+    if (folder / MODEL_FILE).is_file():
+        return _load_model(folder, state)
     try:
         text = (folder / _FILE).read_bytes()
         description = json.loads(text)
@@ -105,12 +114,7 @@ def load_init(folder: Path, state: TrainState) -> Init:
         if version != _FORMAT:
             raise ModelError(f"format version {version!r}, where this cgtool reads {_FORMAT}", path=folder / _FILE)
         for key, wanted in _architectures(state).items():
-            if description[key] != wanted:
-                raise ModelError(
-                    f"its {key} is {_words(description[key])}, but this training's is {_words(wanted)}",
-                    path=folder,
-                    hint="Give the options that it was trained with",
-                )
+            _compare(folder, key, description[key], wanted)
         states = {}
         for name, sha256 in description["sha256"].items():
             data = (folder / name).read_bytes()
@@ -121,7 +125,9 @@ def load_init(folder: Path, state: TrainState) -> Init:
         provenance = dict(description["provenance"])
     except OSError as error:
         raise ModelError(
-            f"can't be read: {error.strerror}", path=error.filename or folder, hint="Give a folder from --save-init"
+            f"can't be read: {error.strerror}",
+            path=error.filename or folder,
+            hint="Give a folder from --save-init, or a model's folder",
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise ModelError("damaged, or no warm start", path=folder, hint=_HINT) from error
@@ -132,6 +138,27 @@ def load_init(folder: Path, state: TrainState) -> Init:
         raise ModelError(error.message, path=folder, hint=_HINT) from error
     state.step, state.images = step, images
     return Init(step, hashlib.sha256(text).hexdigest(), provenance)
+
+
+def _load_model(folder: Path, state: TrainState) -> Init:
+    model = read_model_folder(folder)
+    generators = {}
+    for direction in DIRECTIONS:
+        net = load_generator(model, direction)
+        _compare(folder, "generator", describe(net.config), describe(state.generators[direction].config))
+        generators[direction] = net.state_dict()
+    networks, _ = state.weights()
+    state.load_weights({**networks, **generators}, generators)
+    return Init(0, hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(), model.provenance)
+
+
+def _compare(folder: Path, key: str, architecture: Mapping[str, object], wanted: Mapping[str, object]) -> None:
+    if architecture != wanted:
+        raise ModelError(
+            f"its {key} is {_words(architecture)}, but this training's is {_words(wanted)}",
+            path=folder,
+            hint="Give the options that it was trained with",
+        )
 
 
 def _architectures(state: TrainState) -> dict[str, dict[str, object]]:

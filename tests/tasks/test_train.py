@@ -338,6 +338,27 @@ def test_a_warm_start_crosses_machines(tmp_path: Path, data: Path) -> None:
         run(dataclasses.replace(second, name="fifth"))
 
 
+def test_a_models_generators_are_trained_further(tmp_path: Path, data: Path) -> None:
+    first = request(tmp_path / "first", data, config={"steps": 3})
+    run(first)
+    model = read_model_folder(first.model_folder)
+    further: dict[str, Any] = {"steps": 2, "lr": 0.0, "ema": 0.9, "discriminator": "pixel"}
+    second = request(tmp_path / "second", data, config=further, init=first.model_folder)
+    prepared, progress, _ = run(second)
+    assert prepared.step == 0
+    assert [event.metrics.step for event in progress] == [1, 2]
+    for direction in model.directions:  # the learning rate is 0
+        one, other = (load_generator(read_model_folder(it.model_folder), direction) for it in (first, second))
+        assert_equal(dict(one.state_dict()), dict(other.state_dict()))
+    provenance = json.loads(json.dumps(read_model_folder(second.model_folder).provenance))
+    assert provenance["init"]["step"] == 0
+    assert provenance["init"]["provenance"]["run"] == model.provenance["run"]
+
+    other_size = request(tmp_path / "third", data, config={"ngf": 5}, init=first.model_folder)
+    with pytest.raises(ModelError, match=r"ngf=4.* but this training's is .*ngf=5"):
+        run(other_size)
+
+
 def test_a_warm_start_replaces_nothing_else(tmp_path: Path, data: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "love.txt").touch()

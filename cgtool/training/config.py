@@ -196,19 +196,21 @@ _FAST: dict[str, Any] = {
     "precision": "bf16",
 }  # fmt: skip
 _SHOWN: dict[str, Any] = {
-    **_FAST, "discriminator": "projected", "gan_loss": "hinge", "ngf": 16, "ndf": 64, "load_size": 256,
-    "cycle_weight": 5.0, "identity_weight": 0.4, "through_detail": True, "contrast": 0.3, "texture_weight": 1.0,
-    "temporal_weight": 5.0,
+    **_FAST, "gan_loss": "hinge", "ngf": 24, "ndf": 64, "load_size": 256, "through_detail": True,
+    "texture_weight": 0.5,
 }  # fmt: skip
-"""What conversion shows is what is judged, by a classifier's features: for seasons, light and weather."""
+"""What conversion shows is what is judged, by a classifier's features."""
 
 _PRESETS: dict[Preset, dict[str, Any]] = {
     "paper": {},
     "fast": _FAST,
-    "season": _SHOWN,
+    "season": {
+        **_SHOWN, "discriminator": "projected", "lr": 1.5e-4, "cycle_weight": 2.0, "identity_weight": 1.0,
+        "temporal_weight": 2.0, "contrast": 0.2,
+    },
     "painting": {
-        **_SHOWN, "discriminator": "projected+patch", "ngf": 24, "ndf": 48, "cycle_weight": 8.0,
-        "identity_weight": 0.5, "texture": 0.4, "texture_weight": 0.5, "temporal_weight": 3.0,
+        **_SHOWN, "discriminator": "projected+patch", "ndf": 48, "lr": 1e-4, "texture": 0.5, "temporal_weight": 3.0,
+        "contrast": 0.3,
     },
     "tiny": {
         "generator": "resnet6", "ngf": 16, "ndf": 16, "upsample": "resize", "ema": 0.99, "load_size": 143,

@@ -24,6 +24,7 @@ from typing import Any
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from cgtool.config import DIRECTIONS
 from cgtool.errors import ModelError, UsageError
@@ -142,7 +143,7 @@ def load_init(folder: Path, state: TrainState) -> Init:
 
 def _load_model(folder: Path, state: TrainState) -> Init:
     model = read_model_folder(folder)
-    generators = {}
+    generators: dict[str, Mapping[str, Tensor]] = {}
     for direction in DIRECTIONS:
         net = load_generator(model, direction)
         _compare(folder, "generator", describe(net.config), describe(state.generators[direction].config))

@@ -189,20 +189,25 @@ def recipes() -> list[str]:
     return [line for line in lines if line.startswith("cgtool train ") and "datasets/" in line]
 
 
-@pytest.mark.parametrize("domain", ["season", "style", "animal"])
-def test_the_readmes_recipes_run(tmp_path: Path, domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = {"season": "summer2winter", "style": "photo2monet", "animal": "horse2zebra"}[domain]
-    (line,) = (recipe for recipe in recipes() if f"--name {name}" in recipe)
+@pytest.mark.parametrize("names", [["summer2winter"], ["strokes", "photo2monet"], ["horse2zebra"]])
+def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    folders = [Path(word) for word in shlex.split(line) if word.startswith("datasets/")]
+    for name in names:
+        (line,) = (recipe for recipe in recipes() if f"--name {name} " in recipe)
+        write_recipe_data(line)
+        output = invoke(*shlex.split(line)[2:], *SMALL, "--steps", "2", "--workers", "1")
+        assert f"trained 2 steps: engines/{name}" in output
+        assert read_model_folder(tmp_path / "engines" / name).name == name
+
+
+def write_recipe_data(recipe: str) -> None:
+    """Make the folders that a recipe names, below the working directory."""
+    folders = [Path(word) for word in shlex.split(recipe) if word.startswith("datasets/")]
     if len(folders) == 1:
         write_domains(folders[0])
     for folder, letter in zip(folders, "AB", strict=True) if len(folders) == 2 else ():
         folder.parent.mkdir(exist_ok=True)
-        (write_domains(tmp_path / letter) / f"train{letter}").rename(folder)
-    output = invoke(*shlex.split(line)[2:], *SMALL, "--steps", "2", "--workers", "1")
-    assert f"trained 2 steps: engines/{name}" in output
-    assert read_model_folder(tmp_path / "engines" / name).name == name
+        (write_domains(Path(letter)) / f"train{letter}").rename(folder)
 
 
 def test_lines_elsewhere_than_on_a_terminal(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,15 +17,23 @@ ENGINES = Path(__file__).parents[1] / "engines"
 MODELS = sorted(path.parent for path in ENGINES.glob("*/model.json"))
 
 
+def recipes(model: Path) -> Iterator[Mapping[str, Any]]:
+    """The provenance of a model, and of the model that it began with, and so on."""
+    provenance = json.loads((model / "model.json").read_text(encoding="utf-8"))["provenance"]
+    while provenance:
+        yield provenance
+        provenance = provenance["init"] and provenance["init"]["provenance"]
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.name)
 def test_the_first_losses_can_be_reproduced(model: Path, shared_data: Path, tmp_path: Path) -> None:
-    content = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    a, b = content["domains"]
-    recorded = content["provenance"]["first_losses"]
-    assert len(recorded) == STEPS
-    losses = first_losses(content["provenance"]["config"], (a, b), shared_data / DATA[a, b], tmp_path)
-    for now, then in zip(losses, recorded, strict=True):
-        assert now == pytest.approx(then, abs=1e-4)
+    domains = read_model_folder(model).domains
+    for number, recipe in enumerate(recipes(model)):
+        recorded = recipe["first_losses"]
+        assert len(recorded) == STEPS
+        losses = first_losses(recipe["config"], domains, shared_data / DATA[domains], tmp_path / str(number))
+        for now, then in zip(losses, recorded, strict=True):
+            assert now == pytest.approx(then, abs=1e-4)
 
 
 def test_there_are_shipped_models() -> None:

@@ -1,7 +1,8 @@
 """Records the first losses of a shipped model's recipe in its `model.json`; tests/test_recipes.py reproduces them.
 
 The recipe is the configuration in the provenance, begun from scratch, on a CPU in FP32: five steps that any machine
-with the data can repeat. One thread, because Adam's first steps turn rounding errors into whole steps.
+with the data can repeat. One thread, because Adam's first steps turn rounding errors into whole steps. A model that
+began with another has that one's recipe, losses included, in its provenance.
 """
 
 from __future__ import annotations

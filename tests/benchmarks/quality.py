@@ -14,6 +14,9 @@
 Features are EfficientNet-Lite0's, pooled after its last convolution (1280), of pictures at 224x224 that were all, real
 ones too, encoded as JPEG of quality 95. Brackets hold 95% bootstrap intervals over the test pictures (of both sets, for
 KID); the probe and the training pictures are not drawn anew.
+
+To choose among the models of a training, look at ``--pictures train``: 60 of the training pictures of each domain stand
+in for the test pictures, which then remain unseen.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -49,6 +53,10 @@ from tests.benchmarks.quality_models import Generator, Steadiness, domains_of, o
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 CLIPS = ("01_dashcam_960x540_aac", "05_summergrass_720p_aac", "09_phone_garden_848x480_vfr_aac")
 SHEET_PICTURES, SHEET_COLUMNS = 24, 6
+STAND_INS = 60
+"""Training pictures of each domain that stand in for test pictures."""
+
+Pictures = Literal["test", "train"]
 
 
 @dataclass(frozen=True)
@@ -70,11 +78,14 @@ class Judge:
     Args:
         folder: Has ``trainA``, ``trainB``, ``testA`` and ``testB``; its name is ``A2B``, after the domains.
         features: Computes features.
+        pictures: What is translated: the test pictures, or some of the training pictures.
     """
 
-    def __init__(self, folder: Path, features: Features) -> None:
+    def __init__(self, folder: Path, features: Features, pictures: Pictures = "test") -> None:
         a, b = self.domains = domains_in(folder)
-        self.tests = {a: photographs(folder / "testA"), b: photographs(folder / "testB")}
+        self.tests = {a: photographs(folder / f"{pictures}A"), b: photographs(folder / f"{pictures}B")}
+        if pictures == "train":
+            self.tests = {domain: some(photos, STAND_INS) for domain, photos in self.tests.items()}
         self._features = features
         self._train = {a: features(photographs(folder / "trainA")), b: features(photographs(folder / "trainB"))}
         self._test = {domain: features(pictures) for domain, pictures in self.tests.items()}
@@ -138,6 +149,11 @@ def photographs(folder: Path) -> list[Image]:
     return [read_image(path).pixels for path in sorted(folder.iterdir())]
 
 
+def some(pictures: Sequence[Image], count: int) -> list[Image]:
+    """So many of the pictures, evenly spread."""
+    return [pictures[i * len(pictures) // count] for i in range(min(count, len(pictures)))]
+
+
 def domains_in(folder: Path) -> tuple[str, str]:
     """What the name of a data folder says."""
     a, _, b = folder.resolve().name.partition("2")
@@ -149,6 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
     parser.add_argument("--data", type=Path, help="folder of trainA and so on; default: by the model's domains")
+    parser.add_argument("--pictures", choices=get_args(Pictures), default="test", help="what is translated")
     parser.add_argument("--clips", type=Path, default=SHARED / "clips", help="folder of clips")
     parser.add_argument("--frames", type=int, default=60, help="frames of each clip; 0 leaves steadiness out")
     parser.add_argument("--raw", action="store_true", help="add rows for the networks' results without guided detail")
@@ -159,7 +176,7 @@ def main() -> None:
     arguments = parser.parse_args()
     features, rows = Features(arguments.cache), []
     for folder, models in by_data(arguments.models, arguments.data).items():
-        rows += judge_models(Judge(folder, features), models, arguments)
+        rows += judge_models(Judge(folder, features, arguments.pictures), models, arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
 

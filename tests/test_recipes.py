@@ -11,7 +11,7 @@ import pytest
 
 from cgtool.backends.manifest import EngineFile, find_engines
 from cgtool.models.folder import engine_key, read_model_folder
-from tests.benchmarks.first_losses import DATA, STEPS, first_losses
+from tests.benchmarks.first_losses import STEPS, first_losses
 
 ENGINES = Path(__file__).parents[1] / "engines"
 MODELS = sorted(path.parent for path in ENGINES.glob("*/model.json"))
@@ -31,7 +31,7 @@ def test_the_first_losses_can_be_reproduced(model: Path, shared_data: Path, tmp_
     for number, recipe in enumerate(recipes(model)):
         recorded = recipe["first_losses"]
         assert len(recorded) == STEPS
-        losses = first_losses(recipe["config"], domains, shared_data / DATA[domains], tmp_path / str(number))
+        losses = first_losses(recipe, domains, shared_data, tmp_path / str(number))
         for now, then in zip(losses, recorded, strict=True):
             assert now == pytest.approx(then, abs=1e-4)
 

@@ -24,6 +24,9 @@ from cgtool.models.discriminators import PatchConfig, PatchDiscriminator
 _TAPS = {3: 24, 6: 48, 14: 120, 20: 352}
 """Channels of the features taken after these blocks of EfficientNet-Lite2, at 1/4, 1/8, 1/16 and 1/32 of the size."""
 
+_TONE = 8
+"""Side of the squares whose mean colours are judged, px."""
+
 
 @dataclass(frozen=True)
 class ProjectedConfig:
@@ -33,13 +36,16 @@ class ProjectedConfig:
         width: Channels of the mixed features and of the heads.
         ndf: Filters of a patch discriminator that judges beside them, with as much say as all of them: a classifier
             hardly minds a fine, regular pattern. 0: none, for translations without texture of their own.
+        tone: Channels of a head that judges the mean colours of 8x8 px, with as much say too: how bright snow is hardly
+            changes what a classifier takes it for. 0: none.
     """
 
     width: int = 64
     ndf: int = 0
+    tone: int = 0
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.ndf < 0:
+        if self.width < 1 or self.ndf < 0 or self.tone < 0:
             raise ModelError("a projected discriminator needs at least 1 channel", hint=f"Got {self}.")
 
 
@@ -55,9 +61,10 @@ class ProjectedDiscriminator(nn.Module):
         self.mix_scales = nn.ModuleList(_FixedConv(config.width, config.width, 3) for _ in channels[1:])
         self.heads = nn.ModuleList(_head(config.width, halvings) for halvings in (3, 2, 1, 0))
         self.patches = PatchDiscriminator(PatchConfig(ndf=config.ndf)) if config.ndf else None
+        self.tone = _tone(config.tone) if config.tone else None
 
     def forward(self, image: Tensor) -> Tensor:
-        """Map float (batch, 3, height, width) in [-1, 1] to logits (batch, 4 or 8, height / 32, width / 32)."""
+        """Map float (batch, 3, height, width) in [-1, 1] to logits (batch, 4, 8 or 12, height / 32, width / 32)."""
         features = [mix(taken) for mix, taken in zip(self.mix_channels, self._features[0](image), strict=True)]
         mixed = features.pop()
         logits = [self.heads[-1](mixed)]
@@ -65,9 +72,11 @@ class ProjectedDiscriminator(nn.Module):
             larger = F.interpolate(mixed, features[level].shape[2:], mode="bilinear", align_corners=False)
             mixed = self.mix_scales[level](features[level] + larger)
             logits.append(self.heads[level](mixed))
+        scales, size = len(logits), logits[0].shape[2:]
         if self.patches is not None:
-            patches = F.adaptive_avg_pool2d(self.patches(image), logits[0].shape[2:])
-            logits += len(logits) * [patches]
+            logits += scales * [F.adaptive_avg_pool2d(self.patches(image), size)]
+        if self.tone is not None:
+            logits += scales * [self.tone(F.avg_pool2d(image, _TONE))]
         return torch.cat(logits, 1)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ProjectedDiscriminator:
@@ -120,6 +129,11 @@ class _FixedConv(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return F.conv2d(features, self.weight, padding="same")
+
+
+def _tone(width: int) -> nn.Module:
+    first = spectral_norm(nn.Conv2d(3, width, kernel_size=3, padding=1))
+    return nn.Sequential(first, nn.LeakyReLU(0.2), _head(width, halvings=2))
 
 
 def _head(width: int, halvings: int) -> nn.Module:

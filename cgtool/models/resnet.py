@@ -19,6 +19,8 @@ class ResNetConfig:
         blocks: Residual blocks: 9 for 256 px and more, 6 for 128 px (Zhu et al. 2017).
         ngf: Filters of the first convolution; the residual blocks have four times as many.
         affine: Whether instance normalisations learn a scale and a shift.
+        stem_norm: Whether the first convolution's features are normalised, as in the paper. That takes an image's own
+            tint and light away before any nonlinearity, so that no later layer knows evening from noon.
         padding: What surrounds the residual blocks' feature maps. The stem and the head always reflect.
         dropout: Whether half of each residual block's inner features are dropped in training.
         upsample: How the decoder doubles the size.
@@ -29,6 +31,7 @@ class ResNetConfig:
     blocks: int = 9
     ngf: int = 64
     affine: bool = False
+    stem_norm: bool = True
     padding: Literal["reflect", "zero"] = "reflect"
     dropout: bool = False
     upsample: Upsample = "transposed"
@@ -76,7 +79,8 @@ class ResNetGenerator(nn.Module):
         def edge(inputs: int, outputs: int) -> nn.Conv2d:
             return nn.Conv2d(inputs, outputs, kernel_size=7, padding=3, padding_mode="reflect")
 
-        self.stem = named(conv=edge(config.input_channels, k), norm=norm(k), relu=nn.ReLU(inplace=True))
+        stem_norm = norm(k) if config.stem_norm else None
+        self.stem = named(conv=edge(config.input_channels, k), norm=stem_norm, relu=nn.ReLU(inplace=True))
         self.down = nn.Sequential(down(k), down(2 * k))
         self.blocks = nn.Sequential(*(ResidualBlock(4 * k, config) for _ in range(config.blocks)))
         self.up = nn.Sequential(up(4 * k), up(2 * k))

@@ -10,7 +10,9 @@ from cgtool.config import LEAST_CONTRAST, PRECISIONS, Precision
 from cgtool.errors import UsageError
 
 GeneratorName = Literal["resnet9", "resnet6", "resnet50", "unet256", "unet128"]
-DiscriminatorName = Literal["patch", "pixel", "projected", "projected+patch", "resnet50"]
+DiscriminatorName = Literal[
+    "patch", "pixel", "projected", "projected+patch", "projected+tone", "projected+patch+tone", "resnet50"
+]
 GanLoss = Literal["lsgan", "bce", "hinge"]
 CycleLoss = Literal["l1", "l2"]
 Upsampling = Literal["transposed", "resize"]
@@ -27,7 +29,7 @@ PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 _CROP_MULTIPLE: dict[GeneratorName | DiscriminatorName, int] = {
     "resnet9": 4, "resnet6": 4, "resnet50": 32, "unet256": 256, "unet128": 128,
-    "projected": 32, "projected+patch": 32,
+    "projected": 32, "projected+patch": 32, "projected+tone": 32, "projected+patch+tone": 32,
 }  # fmt: skip
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -42,7 +44,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _AT_LEAST: dict[str, float] = {
     "ngf": 1, "ndf": 1, "n_layers": 1, "cycle_weight": 0, "identity_weight": 0, "texture": 0, "contrast": 0,
     "texture_weight": 0, "temporal_weight": 0, "pool_size": 0, "lr": 0, "beta1": 0,
-    "beta2": 0, "epochs": 1, "steps": 1, "decay": 0, "batch": 1, "accumulate": 1, "ema": 0, "crop_size": 32, "seed": 0,
+    "beta2": 0, "epochs": 1, "steps": 1, "decay": 0, "batch": 1, "accumulate": 1, "ema": 0, "zoom": 1, "crop_size": 32,
+    "seed": 0,
 }  # fmt: skip
 _AT_MOST: dict[str, float] = {
     "decay": 1,
@@ -64,6 +67,7 @@ class TrainConfig:
         ngf: Filters of the generators' first convolution (not for resnet50).
         ndf: Filters of the discriminators' first convolution (not for projected and resnet50).
         n_layers: Convolutions of a patch discriminator that halve the size.
+        stem_norm: Whether ResNet generators normalise their first features, which hides an image's own tint and light.
         upsample: How the generators' decoders double the size; ``resize`` has no checkerboards.
         dropout: Whether the generators drop features while they train.
         encoder_weights: torchvision's ResNet-50 weights, a file, with which ``resnet50`` networks begin.
@@ -89,6 +93,7 @@ class TrainConfig:
         accumulate: Forward passes a step.
         ema: Decay a step of the generators' moving average; 0 keeps none.
         load_size: Images are scaled to this short side, px.
+        zoom: Images are scaled up or down from there by up to this factor, at random; 1 leaves them.
         crop_size: Squares of this side are cut out, px.
         flip: Whether half of the images are mirrored.
         augment: ``color`` varies brightness, contrast, saturation and hue too.
@@ -103,6 +108,7 @@ class TrainConfig:
     ngf: int = 64
     ndf: int = 64
     n_layers: int = 3
+    stem_norm: bool = True
     upsample: Upsampling = "transposed"
     dropout: bool = False
     encoder_weights: str | None = None
@@ -126,6 +132,7 @@ class TrainConfig:
     accumulate: int = 1
     ema: float = 0.0
     load_size: int = 286
+    zoom: float = 1.0
     crop_size: int = 256
     flip: bool = True
     augment: Augment = "none"
@@ -149,15 +156,18 @@ class TrainConfig:
                 raise UsageError(
                     f"--crop-size is {self.crop_size}", hint=f"For {name} it must be a multiple of {multiple}"
                 )
-        if self.load_size < self.crop_size:
+        if round(self.load_size / self.zoom) < self.crop_size:
+            size = f"--load-size {self.load_size}" + (f" by --zoom {self.zoom:g}" if self.zoom > 1 else "")
             raise UsageError(
-                f"--load-size {self.load_size} is less than --crop-size {self.crop_size}",
-                hint="Crops are cut out of images of the load size",
+                f"{size} is less than --crop-size {self.crop_size}",
+                hint="Crops are cut out of images of that size",
             )
         if not self.through_detail and (self.texture or self.texture_weight or self.contrast != LEAST_CONTRAST):
             raise UsageError(
                 "--texture, --contrast and --texture-weight are about guided detail", hint="Add --through-detail"
             )
+        if not self.stem_norm and self.generator not in ("resnet9", "resnet6"):
+            raise UsageError(f"--no-stem-norm is for resnet9 and resnet6, not {self.generator}", hint="Leave it out")
         if self.encoder_weights is not None and "resnet50" not in (self.generator, self.discriminator):
             raise UsageError("--encoder-weights is for resnet50 networks", hint="Add --generator resnet50")
 
@@ -166,7 +176,10 @@ class TrainConfig:
         common: dict[str, object] = {"upsample": self.upsample, "dropout": self.dropout}
         match self.generator:
             case "resnet9" | "resnet6":
-                return {"type": "resnet", "blocks": int(self.generator[-1]), "ngf": self.ngf, **common}
+                return {
+                    "type": "resnet", "blocks": int(self.generator[-1]), "ngf": self.ngf,
+                    "stem_norm": self.stem_norm, **common,
+                }  # fmt: skip
             case "unet256" | "unet128":
                 return {"type": "unet", "downs": 8 if self.generator == "unet256" else 7, "ngf": self.ngf, **common}
             case "resnet50":
@@ -179,10 +192,11 @@ class TrainConfig:
                 return {"type": "patch", "ndf": self.ndf, "n_layers": self.n_layers}
             case "pixel":
                 return {"type": "pixel", "ndf": self.ndf}
-            case "projected":
-                return {"type": "projected"}
-            case "projected+patch":
-                return {"type": "projected", "ndf": self.ndf}
+            case "projected" | "projected+patch" | "projected+tone" | "projected+patch+tone" as name:
+                beside = name.split("+")[1:]
+                patch = {"ndf": self.ndf} if "patch" in beside else {}
+                tone = {"tone": _TONE} if "tone" in beside else {}
+                return {"type": "projected", **patch, **tone}
             case "resnet50":
                 return {"type": "resnet50"}
 
@@ -190,6 +204,8 @@ class TrainConfig:
         """All options as JSON-able data."""
         return asdict(self)
 
+
+_TONE = 64
 
 _FAST: dict[str, Any] = {
     "generator": "resnet6", "ngf": 32, "ndf": 32, "upsample": "resize", "ema": 0.999, "crop_size": 128,

@@ -54,7 +54,7 @@ class DomainStream:
         """
         path = self._domain.paths[index]
         try:
-            image = load_rgb(path, self._config.load_size)
+            image = load_rgb(path, round(self._config.load_size * self._config.zoom))
         except MediaError as error:
             raise MediaError(
                 f"can no longer be decoded: {error.message}", path=path, hint="Restore or remove it, and run again"
@@ -77,7 +77,10 @@ def vary(image: Image.Image, config: TrainConfig, rng: np.random.Generator) -> T
     Returns:
         RGB, uint8, shape (3, crop_size, crop_size).
     """
-    image, crop = scale_to(image, config.load_size), config.crop_size
+    side, crop = config.load_size, config.crop_size
+    if config.zoom > 1:
+        side = round(side * config.zoom ** rng.uniform(-1, 1))
+    image = scale_to(image, side)
     top = int(rng.integers(image.height - crop + 1))
     left = int(rng.integers(image.width - crop + 1))
     image = transforms.crop(image, top, left, crop, crop)

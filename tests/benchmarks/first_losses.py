@@ -20,6 +20,7 @@ import torch
 from cgtool.tasks.train import TrainRequest, train
 from cgtool.training.config import TrainConfig
 from cgtool.training.metrics import read_metrics
+from tests.benchmarks.snowiest import link_snowiest
 
 STEPS = 5
 DATA = {("summer", "winter"): "summer2winter", ("photo", "monet"): "photo2monet"}
@@ -27,25 +28,29 @@ DATA = {("summer", "winter"): "summer2winter", ("photo", "monet"): "photo2monet"
 
 
 def first_losses(
-    config: Mapping[str, Any], domains: tuple[str, str], data: Path, scratch: Path
+    recipe: Mapping[str, Any], domains: tuple[str, str], data: Path, scratch: Path
 ) -> list[dict[str, float]]:
     """Train a recipe's first steps.
 
     Args:
-        config: The recipe, as the provenance has it.
+        recipe: The provenance that says which pictures and which configuration.
         domains: (A, B).
-        data: A folder with trainA and trainB.
+        data: Holds the data sets.
         scratch: An empty folder for the run.
 
     Returns:
         The weighted losses by name, a mapping for each step.
     """
-    recipe = dataclasses.replace(TrainConfig(**config), precision="fp32", device="cpu", compile=False)
+    config = dataclasses.replace(TrainConfig(**recipe["config"]), precision="fp32", device="cpu", compile=False)
+    data = data / DATA[domains]
+    if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((data / "trainB").iterdir())):
+        link_snowiest(data, scratch / "snow", recipe["data"]["B"]["images"])
+        data = scratch / "snow"
     request = TrainRequest(
         name="recipe",
         domains=domains,
         folders=(data / "trainA", data / "trainB"),
-        config=recipe,
+        config=config,
         runs_dir=scratch / "runs",
         engines_dir=scratch / "engines",
         stop_after=STEPS,
@@ -72,7 +77,7 @@ def main() -> None:
         content = json.loads(path.read_text(encoding="utf-8"))
         a, b = content["domains"]
         with tempfile.TemporaryDirectory() as scratch:
-            losses = first_losses(content["provenance"]["config"], (a, b), arguments.data / DATA[a, b], Path(scratch))
+            losses = first_losses(content["provenance"], (a, b), arguments.data, Path(scratch))
         content["provenance"]["first_losses"] = losses
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         print(f"{path}: {losses[0]}")

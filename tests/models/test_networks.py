@@ -58,6 +58,17 @@ def test_generators_export_with_free_batch_and_size(config: ResNetConfig | UNetC
         torch.testing.assert_close(exported(other), net(other))
 
 
+def test_without_a_normalized_stem_light_and_tint_reach_the_result() -> None:
+    """Instance normalization after the first convolution takes them away: the same image comes out."""
+    image = torch.rand(1, 3, 16, 16, dtype=torch.float64) - 0.5
+    tinted = image + torch.tensor([0.3, -0.2, 0.1], dtype=torch.float64).view(1, 3, 1, 1)
+    blind, seeing = (
+        ResNetGenerator(ResNetConfig(blocks=1, ngf=4, stem_norm=stem_norm)).double() for stem_norm in (True, False)
+    )
+    torch.testing.assert_close(blind(tinted), blind(image))
+    assert (seeing(tinted) - seeing(image)).abs().mean() > 0.01
+
+
 def test_the_fields_standard_networks_have_the_fields_parameter_counts() -> None:
     def count(net: nn.Module) -> int:
         return sum(parameter.numel() for parameter in net.parameters())

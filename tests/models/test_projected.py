@@ -20,10 +20,10 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def build(width: int = 8, ndf: int = 0) -> ProjectedDiscriminator:
-    net = build_discriminator({"type": "projected", "width": width, "ndf": ndf})
+def build(width: int = 8, ndf: int = 0, tone: int = 0) -> ProjectedDiscriminator:
+    net = build_discriminator({"type": "projected", "width": width, "ndf": ndf, "tone": tone})
     assert isinstance(net, ProjectedDiscriminator)
-    assert describe(net.config) == {"type": "projected", "width": width, "ndf": ndf}
+    assert describe(net.config) == {"type": "projected", "width": width, "ndf": ndf, "tone": tone}
     return net
 
 
@@ -42,6 +42,22 @@ def test_patches_have_as_much_say_as_all_heads() -> None:
     assert all(parameter.requires_grad for parameter in net.patches.parameters())
     logits[:, 4:].square().sum().backward()
     assert all(parameter.grad is None or not parameter.grad.any() for parameter in net.heads.parameters())
+
+
+def test_the_tone_has_as_much_say_too_and_sees_nothing_but_mean_colours() -> None:
+    net = build(ndf=4, tone=8).eval()
+    net(torch.rand(2, 3, 64, 96))
+    image = torch.rand(2, 3, 64, 96)
+    logits = net(image)
+    assert logits.shape == (2, 12, 2, 3)
+    tone = logits[:, 8:]
+    assert torch.equal(tone, tone[:, :1].expand(-1, 4, -1, -1))
+    squares = image.unflatten(2, (8, 8)).unflatten(4, (12, 8))
+    coarse = squares.mean((3, 5), keepdim=True).expand_as(squares).flatten(4, 5).flatten(2, 3)
+    other = net(coarse)
+    torch.testing.assert_close(other[:, 8:], tone)
+    assert not torch.allclose(other[:, :8], logits[:, :8], atol=1e-3)
+    assert not torch.allclose(net(image * 0.8)[:, 8:], tone, atol=1e-3)
 
 
 def test_only_the_heads_learn_and_the_image_gets_a_gradient() -> None:

@@ -99,7 +99,7 @@ EXACT = {
         "through_detail": True, "texture": 0.4, "contrast": 0.3, "texture_weight": 1.0, "temporal_weight": 5.0,
     },
     "projected": {
-        "discriminator": "projected+patch", "gan_loss": "hinge", "load_size": 32, "crop_size": 32,
+        "discriminator": "projected+patch+tone", "gan_loss": "hinge", "load_size": 48, "zoom": 1.5, "crop_size": 32,
         "through_detail": True,
     },
     "everything": {

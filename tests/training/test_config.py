@@ -8,6 +8,7 @@ import pytest
 
 from cgtool.errors import UsageError
 from cgtool.models.architecture import build_discriminator, build_generator
+from cgtool.models.resnet import ResNetConfig
 from cgtool.training.config import (
     DISCRIMINATORS,
     GENERATORS,
@@ -58,6 +59,14 @@ def test_every_discriminator_can_be_built(discriminator: DiscriminatorName) -> N
     build_discriminator(TrainConfig(discriminator=discriminator, ndf=4).discriminator_architecture())
 
 
+def test_generators_that_see_an_images_tint() -> None:
+    config = TrainConfig(generator="resnet6", stem_norm=False, ngf=4)
+    assert build_generator(config.generator_architecture()).config == ResNetConfig(blocks=6, ngf=4, stem_norm=False)
+    for generator in ("resnet50", "unet128"):
+        with pytest.raises(UsageError, match="--no-stem-norm"):
+            resolve("paper", {"generator": generator, "stem_norm": False, "crop_size": 256})
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -71,6 +80,8 @@ def test_every_discriminator_can_be_built(discriminator: DiscriminatorName) -> N
         ({"crop_size": 130}, "--crop-size"),
         ({"generator": "unet256", "crop_size": 128}, "--crop-size"),
         ({"crop_size": 256, "load_size": 200}, "--load-size"),
+        ({"crop_size": 128, "load_size": 200, "zoom": 1.6}, "--load-size 200 by --zoom 1.6"),
+        ({"zoom": 0.5}, "--zoom"),
         ({"generator": "resnet50", "crop_size": 80}, "--crop-size"),
         ({"discriminator": "projected", "crop_size": 80}, "--crop-size"),
         ({"encoder_weights": "x.pth"}, "--encoder-weights"),

@@ -89,6 +89,19 @@ def test_crops_reach_every_place_and_half_are_mirrored() -> None:
     assert mirrored / count == pytest.approx(0.5, abs=0.09)
 
 
+def test_zoom_shows_more_and_less_of_an_image_and_every_scale_as_often() -> None:
+    ramp = np.repeat(np.arange(0, 240, dtype=np.uint8)[None, :, None], 240, axis=0).repeat(3, axis=2)
+    config = tiny_config(load_size=64, crop_size=32, zoom=2.0, flip=False)
+    shown = []
+    for draw in range(300):
+        crop = vary(Image.fromarray(ramp), config, np.random.default_rng(draw)).numpy().astype(float)
+        assert crop.shape == (3, 32, 32)
+        shown.append((crop[0, 16, -4] - crop[0, 16, 3]) / 25 * 32)  # columns of the image; not at borders
+    scales = np.log2(np.array(shown) / 240 * 64 / 32)  # 0: a crop's share of an image at the load size
+    assert (scales.min(), scales.max()) == (pytest.approx(-1, abs=0.1), pytest.approx(1, abs=0.1))
+    assert np.quantile(scales, [0.25, 0.5, 0.75]) == pytest.approx([-0.5, 0, 0.5], abs=0.15)
+
+
 def test_augmentation_can_be_turned_off_and_colour_on() -> None:
     grey = Image.new("RGB", (36, 36), (200, 80, 120))
     plain = vary(grey, tiny_config(flip=False), np.random.default_rng(0))

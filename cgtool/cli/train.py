@@ -91,7 +91,9 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--checkpoint-every", type=click.IntRange(1), default=500, show_default=True, help="Steps between.")
 @click.option("--keep", type=click.IntRange(1), default=3, show_default=True, help="Checkpoints that remain.")
 @click.option("--sample-every", type=click.IntRange(0), default=500, show_default=True, help="Steps between samples.")
-@click.option("--export-every", type=click.IntRange(0), default=0, help="Steps between model folders; 0: at the end.")
+@click.option(
+    "--export-every", type=click.IntRange(0), default=0, help="Steps between models, kept in the run; 0: at the end."
+)
 @click.option("--stop-after", type=click.IntRange(1), help="Save and stop at this step; the same command goes on.")
 @click.option("--init", type=_FOLDER, metavar="FOLDER", help="Begin with a warm start, or a model's generators.")
 @click.option("--save-init", type=_FOLDER, metavar="FOLDER", help="Write a warm start when training ends or stops.")

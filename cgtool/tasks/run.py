@@ -46,7 +46,7 @@ class TrainRequest:
         checkpoint_every: Steps between checkpoints.
         keep: Checkpoints that remain.
         sample_every: Steps between samples.
-        export_every: Steps between model folders; 0 writes one at the end alone.
+        export_every: Steps between model folders, which stay in the run's folder; 0 writes one at the end alone.
         stop_after: Stop after this step as an interruption would.
         init: Warm start to begin a new run with.
         save_init: Where a warm start is written when the training ends or stops.
@@ -155,7 +155,7 @@ class Run:
             sampler = self._sampler()
             actions = [
                 Action(self.request.sample_every, lambda: self._sample(sampler, log)),
-                Action(self.request.export_every, self._export),
+                Action(self.request.export_every, self._export_and_keep),
             ]
         return Loop(
             self.state,
@@ -211,6 +211,14 @@ class Run:
             aside = _free_name(folder)
             folder.rename(aside)
             self.notes.append(f"{folder} held another model: moved to {aside}")
+        self._save_model(folder)
+
+    def _export_and_keep(self) -> None:
+        """The last model of a training is not always the best."""
+        self._export()
+        self._save_model(self.request.run_folder / "models" / f"{self.request.name}.{self.state.step}")
+
+    def _save_model(self, folder: Path) -> None:
         save_model_folder(
             folder,
             self.state.best_generators(),

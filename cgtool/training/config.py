@@ -221,8 +221,8 @@ _PRESETS: dict[Preset, dict[str, Any]] = {
     "paper": {},
     "fast": _FAST,
     "season": {
-        **_SHOWN, "discriminator": "projected", "lr": 1.5e-4, "cycle_weight": 2.0, "identity_weight": 1.0,
-        "temporal_weight": 2.0, "contrast": 0.2,
+        **_SHOWN, "discriminator": "projected+tone", "load_size": 224, "zoom": 1.6, "lr": 1.5e-4, "cycle_weight": 2.0,
+        "identity_weight": 1.0, "temporal_weight": 2.0, "contrast": 0.2,
     },
     "painting": {
         **_SHOWN, "discriminator": "projected+patch", "ndf": 48, "lr": 1e-4, "texture": 0.5, "temporal_weight": 3.0,

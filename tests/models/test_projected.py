@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from torch.nn import functional
 from torch.nn.utils import parameters_to_vector
 
 from cgtool.errors import ModelError, UsageError
@@ -37,7 +38,7 @@ def test_patches_have_as_much_say_as_all_heads() -> None:
     assert net.patches is not None
     logits = net(image)
     assert logits.shape == (2, 8, 2, 3)
-    pooled = torch.nn.functional.adaptive_avg_pool2d(net.patches(image), (2, 3))
+    pooled = functional.adaptive_avg_pool2d(net.patches(image), (2, 3))
     torch.testing.assert_close(logits[:, 4:], pooled.expand(-1, 4, -1, -1))
     assert all(parameter.requires_grad for parameter in net.patches.parameters())
     logits[:, 4:].square().sum().backward()
@@ -52,8 +53,7 @@ def test_the_tone_has_as_much_say_too_and_sees_nothing_but_mean_colours() -> Non
     assert logits.shape == (2, 12, 2, 3)
     tone = logits[:, 8:]
     assert torch.equal(tone, tone[:, :1].expand(-1, 4, -1, -1))
-    squares = image.unflatten(2, (8, 8)).unflatten(4, (12, 8))
-    coarse = squares.mean((3, 5), keepdim=True).expand_as(squares).flatten(4, 5).flatten(2, 3)
+    coarse = functional.interpolate(functional.avg_pool2d(image, 8), scale_factor=8)
     other = net(coarse)
     torch.testing.assert_close(other[:, 8:], tone)
     assert not torch.allclose(other[:, :8], logits[:, :8], atol=1e-3)

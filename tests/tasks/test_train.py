@@ -169,6 +169,19 @@ def test_a_run_folder_holds_what_one_may_want_to_see(tmp_path: Path, data: Path)
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 
+def test_models_on_the_way_are_kept(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, sample_every=0, export_every=8)
+    run(wanted)
+    kept = {path.name: read_model_folder(path) for path in (wanted.run_folder / "models").iterdir()}
+    assert {name: model.provenance["steps"] for name, model in kept.items()} == {
+        "toy.8": 8, "toy.16": 16, "toy.20": 20,
+    }  # fmt: skip
+    last = load_generator(read_model_folder(wanted.model_folder), "A_to_B").state_dict()
+    for name, same in (("toy.20", True), ("toy.16", False)):
+        weights = load_generator(kept[name], "A_to_B").state_dict()
+        assert all(torch.equal(weights[key], last[key]) for key in last) is same
+
+
 def test_the_model_folder_is_the_averaged_generators(tmp_path: Path, data: Path) -> None:
     wanted = request(tmp_path, data, config={"ema": 0.5}, sample_every=0)
     run(wanted)

@@ -43,9 +43,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _AT_LEAST: dict[str, float] = {
     "ngf": 1, "ndf": 1, "n_layers": 1, "cycle_weight": 0, "identity_weight": 0, "texture": 0, "contrast": 0,
-    "texture_weight": 0, "temporal_weight": 0, "pool_size": 0, "lr": 0, "beta1": 0,
-    "beta2": 0, "epochs": 1, "steps": 1, "decay": 0, "batch": 1, "accumulate": 1, "ema": 0, "zoom": 1, "crop_size": 32,
-    "seed": 0,
+    "texture_weight": 0, "temporal_weight": 0, "pool_size": 0, "lr": 0, "beta1": 0, "beta2": 0, "epochs": 1, "steps": 1,
+    "head_start": 0, "decay": 0, "batch": 1, "accumulate": 1, "ema": 0, "zoom": 1, "crop_size": 32, "seed": 0,
 }  # fmt: skip
 _AT_MOST: dict[str, float] = {
     "decay": 1,
@@ -88,6 +87,8 @@ class TrainConfig:
         beta2: Adam's decay of the gradients' mean square.
         epochs: Passes over the larger domain, if ``steps`` is None.
         steps: Steps of the optimizers in total.
+        head_start: Steps at the beginning in which the discriminators alone learn: generators that begin with a model
+            would forget what it can while discriminators that know nothing yet judge them.
         decay: The last part of the training, 0 to 1, in which the learning rate falls linearly to 0.
         batch: Images of each domain in one forward pass of one process.
         accumulate: Forward passes a step.
@@ -127,6 +128,7 @@ class TrainConfig:
     beta2: float = 0.999
     epochs: int = 200
     steps: int | None = None
+    head_start: int = 0
     decay: float = 0.5
     batch: int = 1
     accumulate: int = 1

@@ -123,6 +123,8 @@ class TrainState:
         factor = learning_rate_factor(self.step, total_steps, self.config.decay)
         for optimizer in (self._optimization.generators, self._optimization.discriminators):
             optimizer.param_groups[0]["lr"] = self.config.lr * factor
+        if self.step < self.config.head_start:
+            self._optimization.generators.param_groups[0]["lr"] = 0.0
         losses = train_step(
             self._nets,
             self.objective,

@@ -180,6 +180,24 @@ def test_a_trainings_own_networks_have_the_papers_gradients(batch: int, accumula
         assert (mine - right).norm() <= 0.02 * right.norm()
 
 
+def test_in_a_head_start_the_discriminators_learn_alone() -> None:
+    state = TrainState(tiny_config(head_start=2, decay=0.0), WORLD)
+    nets = {"generators": state.generators.values(), "discriminators": state.discriminators.values()}
+    pixels = torch.randint(0, 256, (2, 1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    x, y = (normalize(some, WORLD.device) for some in pixels)
+    for generators_learn in (False, False, True):
+        before = {name: [copy.deepcopy(net.state_dict()) for net in some] for name, some in nets.items()}
+        state.advance([(x, y)], 10)
+        changed = {
+            name: [
+                any(not torch.equal(value, net.state_dict()[key]) for key, value in old.items())
+                for net, old in zip(some, before[name], strict=True)
+            ]
+            for name, some in nets.items()
+        }
+        assert changed == {"generators": 2 * [generators_learn], "discriminators": [True, True]}
+
+
 @pytest.mark.parametrize(("gan", "cycle"), CHOICES)
 def test_the_papers_gradients_are_the_losses_slopes(gan: GanLoss, cycle: CycleLoss) -> None:
     """The step's gradient along a random direction, against the difference of losses on both sides of it."""

@@ -189,13 +189,13 @@ def recipes() -> list[str]:
     return [line for line in lines if line.startswith("cgtool train ") and "datasets/" in line]
 
 
-@pytest.mark.parametrize("names", [["summer2winter"], ["strokes", "photo2monet"], ["horse2zebra"]])
+@pytest.mark.parametrize("names", [["summer2winter"], ["strokes", "palette", "photo2monet"], ["horse2zebra"]])
 def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in names:
         (line,) = (recipe for recipe in recipes() if f"--name {name} " in recipe)
         write_recipe_data(line)
-        output = invoke(*shlex.split(line)[2:], *SMALL, "--steps", "2", "--workers", "1")
+        output = invoke(*shlex.split(line)[2:], *SMALL, "--load-size=56", "--steps=2", "--workers=1")
         assert f"trained 2 steps: engines/{name}" in output
         assert read_model_folder(tmp_path / "engines" / name).name == name
 

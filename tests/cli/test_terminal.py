@@ -30,6 +30,7 @@ class Terminal:
     def __init__(self, command: list[str], cwd: Path) -> None:
         self.process, self._terminal = pty.fork()
         if self.process == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup make test
             os.chdir(cwd)
             os.execve(command[0], command, {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"})
         self.output = b""

@@ -74,7 +74,7 @@ def test_real_network_changes_the_picture_and_keeps_it_recognisable(clip: Path) 
         frames.append(np.frombuffer(rgb.read_bytes(), np.uint8).reshape(13, -1, 320, 3).astype(float))
     before, after = frames
     assert np.abs(after - before).mean() > 5
-    slopes = [np.stack(np.gradient(frames.mean(axis=-1), axis=(1, 2))).ravel() for frames in (before, after)]
+    slopes = [np.diff(one.mean(axis=-1), axis=2).ravel() for one in (before, after)]
     assert np.corrcoef(*slopes)[0, 1] > 0.8  # Not of luma itself: meadows were darker than skies, snow is not.
     # Summer's green goes: that is what the model is for.
     assert (after[..., 1] - after[..., 0]).mean() < (before[..., 1] - before[..., 0]).mean()

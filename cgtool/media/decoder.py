@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.codec.context import Flags
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -29,6 +31,27 @@ _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """FFmpeg draws text files as pictures of a terminal, which nobody means who converts footage."""
 _IMAGE_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 """HEIF's still images (ISO/IEC 23008-12), which FFmpeg would decode as a film of one frame, or of one tile."""
+
+
+# Until 18, PyAV raised UnicodeDecodeError over metadata in another encoding unless told otherwise; from 19 on it knows no
+# such option, and always gives surrogates for what is no UTF-8.
+_OPEN_OPTIONS: dict[str, str] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a file for reading, whatever its name looks like and its metadata is encoded in.
+
+    Metadata that is no UTF-8 is given with surrogates: see `readable`.
+
+    Raises:
+        av.FFmpegError: It can't be opened.
+    """
+    return cast(InputContainer, av.open(f"file:{path}", "r", **_OPEN_OPTIONS))
+
+
+def readable(text: str) -> str:
+    """A metadata text with U+FFFD for each byte that is no UTF-8: it can be printed and written."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class Decoder:
@@ -64,7 +87,7 @@ class Decoder:
 
     def _open(self) -> None:
         try:
-            self.container = av.open(f"file:{self._path}", metadata_errors="replace")
+            self.container = open_container(self._path)
         except OSError as error:  # PyAV's errors for missing and unreadable files are OSErrors as well
             raise MediaError(_reason(error), path=self._path) from error
         except av.FFmpegError as error:

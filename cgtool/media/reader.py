@@ -24,7 +24,7 @@ from cgtool.errors import MediaError
 from cgtool.frame import Frame
 from cgtool.media.colour import UNSPECIFIED, Colour, is_rgb_format
 from cgtool.media.containers import SourceStream
-from cgtool.media.decoder import Decoder
+from cgtool.media.decoder import Decoder, open_container, readable
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 
 _FULL_RANGE_TAG = 2
@@ -276,7 +276,7 @@ def attached_picture(path: Path, index: int) -> bytes:
         MediaError: It can't be read.
     """
     try:
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_container(path) as container:
             return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
     except av.FFmpegError as error:
         raise MediaError(f"its cover picture can't be read ({error.strerror})", path=path) from error
@@ -290,7 +290,7 @@ def _source_stream(stream: Stream) -> SourceStream:
         is_default=bool(stream.disposition & Disposition.default),
         is_picture=bool(stream.disposition & Disposition.attached_pic),
         language=stream.language,
-        file_name=stream.metadata.get("filename"),
+        file_name=readable(stream.metadata.get("filename", "")) or None,
         begin_seconds=None if stream.start_time is None else stream.start_time * (stream.time_base or Fraction(0)),
     )
 

@@ -31,6 +31,9 @@ CLIPS = [
     "23_mkv_3ass_subs_1080p.mkv",
     "24_mkv_ass_720p_500f.mkv",
     "30_vp9_alpha_200x200.webm",
+    "40_horses_pasture_960x540.mp4",
+    "41_street_suburb_848x480_handheld.mp4",
+    "42_summer_meadow_720p.mp4",
 ]
 PRESENTED = {"14_phone_rot-90_hlg10_editlist_hevc.mp4": 77, "05_summergrass_720p_aac.mp4": 373}
 
@@ -406,3 +409,17 @@ def test_file_names_are_no_addresses(bikes: Path, tmp_path: Path, monkeypatch: p
         shutil.copy(bikes, name)
         with VideoReader(Path(name)) as reader:
             assert reader.info.width == 640
+
+
+def test_metadata_that_is_no_utf8_is_survived(tmp_path: Path) -> None:
+    font = tmp_path / "fontABCD.ttf"
+    font.write_bytes(b"not really a font")
+    attached = ["-attach", str(font), "-metadata:s:t", "mimetype=font/ttf", "-metadata", "title=nameABCD"]
+    clip = numbered(tmp_path / "clip.mkv", 3, *attached)
+    content = clip.read_bytes()
+    assert content.count(b"ABCD") >= 2
+    clip.write_bytes(content.replace(b"ABCD", b"\xe9\xff\xfeD"))  # the same length: nothing else moves
+    with VideoReader(clip) as reader:
+        assert len(list(reader.frames())) == 3
+        [name] = [stream.file_name for stream in reader.streams() if stream.kind == "attachment"]
+    assert name == "font\ufffd\ufffd\ufffdD.ttf"

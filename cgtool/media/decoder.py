@@ -33,8 +33,8 @@ _IMAGE_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 """HEIF's still images (ISO/IEC 23008-12), which FFmpeg would decode as a film of one frame, or of one tile."""
 
 
-# Until 18, PyAV raised UnicodeDecodeError over metadata in another encoding unless told otherwise; from 19 on it knows no
-# such option, and always gives surrogates for what is no UTF-8.
+# Until 18, PyAV raised UnicodeDecodeError over metadata in another encoding unless told otherwise; from 19 on it knows
+# no such option, and always gives surrogates for what is no UTF-8.
 _OPEN_OPTIONS: dict[str, str] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 

@@ -172,10 +172,10 @@ def convert(
     """
     from cgtool.backends.selection import EngineRequest
     from cgtool.cli.screen import Screen
+    from cgtool.conversion.jobs import plan
+    from cgtool.conversion.model import choose_model
     from cgtool.tasks.convert import ConvertOptions, VideoOptions
     from cgtool.tasks.convert import convert as run
-    from cgtool.tasks.model import choose_model
-    from cgtool.tasks.plan import plan
 
     if as_json and output == "-":
         raise UsageError("--json and -o - both write to standard output")

@@ -41,8 +41,8 @@ def measure(source: Path, result: Path, as_json: bool, plot: Path | None) -> Non
     from rich.progress import Progress
     from rich.table import Table
 
+    from cgtool.change.measures import PROTOCOL
     from cgtool.tasks.measure import measure as run
-    from cgtool.temporal.measures import PROTOCOL
 
     measured: list[MeasuredFrame] = []
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 from av.codec.context import Flags
@@ -35,7 +35,7 @@ _IMAGE_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 
 # Until 18, PyAV raised UnicodeDecodeError over metadata in another encoding unless told otherwise; from 19 on it knows
 # no such option, and always gives surrogates for what is no UTF-8.
-_OPEN_OPTIONS: dict[str, str] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
+_OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def open_container(path: Path) -> InputContainer:

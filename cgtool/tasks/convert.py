@@ -15,6 +15,9 @@ from cgtool.backends import timings
 from cgtool.backends.base import Backend, GeneratorSource
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.conversion.jobs import Job
+from cgtool.conversion.model import Model
+from cgtool.conversion.translate import Look, Picture, Size, Translator
 from cgtool.errors import CgtoolError, MediaError, OutputExistsError, UsageError
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, Container, carry
@@ -23,8 +26,6 @@ from cgtool.media.images import StillImage, read_image, write_image
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import Source, VideoWriter
 from cgtool.pipeline.pipeline import Pipeline, Stage
-from cgtool.tasks.plan import Job
-from cgtool.tasks.translate import Look, Picture, Size, Translator
 
 
 @dataclass(frozen=True)
@@ -110,28 +111,6 @@ class ConvertOptions:
     def __post_init__(self) -> None:
         if self.overwrite and self.skip_existing:
             raise UsageError("--overwrite and --skip-existing exclude each other")
-
-
-@dataclass(frozen=True)
-class Model:
-    """The generator to convert with.
-
-    Attributes:
-        name: What people call it.
-        target: The domain it leads to, which becomes part of default output names.
-        source: The generator itself.
-        training_scale: Short side of its training images in pixels.
-        size, smooth, texture, contrast: What the options of these names are unless told otherwise.
-    """
-
-    name: str
-    target: str
-    source: GeneratorSource
-    training_scale: int
-    size: Size
-    smooth: float
-    texture: float
-    contrast: float | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from cgtool.backends.base import Backend, GeneratorSource
 from cgtool.backends.engines import cached_engines_dir
 from cgtool.backends.manifest import EngineFile, Format, Manifest
 from cgtool.config import Direction, EnginePrecision
+from cgtool.conversion.model import source_of
 from cgtool.errors import CgtoolError, EngineError, UsageError
 from cgtool.models.folder import ModelFolder, engine_key
 from cgtool.models.lookup import find_models, named
@@ -33,7 +34,6 @@ from cgtool.tasks.engines import (
     usual_size,
     worst_picture,
 )
-from cgtool.tasks.model import source_of
 from cgtool.tasks.parity import LEAST_PSNR, Parity, check_photographs, compare, milliseconds_a_frame, photographs
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from cgtool.change.measures import Measures, Meter
 from cgtool.errors import MediaError
 from cgtool.media.reader import VideoReader
-from cgtool.temporal.measures import Measures, Meter
 
 
 @dataclass(frozen=True)

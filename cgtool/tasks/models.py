@@ -147,7 +147,7 @@ def list_models(engines_dir: Path | None) -> tuple[list[ModelRow], list[ModelErr
 
 def list_engines(model: ModelFolder) -> list[EngineRow]:
     """A model's compiled engines, in its folder and in the user's cache. Imports no torch."""
-    from cgtool.tasks.model import source_of  # with it all of conversion, which listing names does without
+    from cgtool.conversion.model import source_of  # with it all of conversion, which listing names does without
 
     rows: dict[object, EngineRow] = {}  # each once: a manifest that can't be read is found for both directions
     for direction in model.directions:

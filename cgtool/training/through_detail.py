@@ -1,4 +1,4 @@
-"""What conversion will show of a network's result: guided detail (`cgtool.temporal.detail`), differentiable.
+"""What conversion will show of a network's result: guided detail (`cgtool.change.detail`), differentiable.
 
 A season's network is shown through guided detail: its change becomes a gain and an offset for each window of the
 source, and what is finer is dropped. A network that is trained without that spends itself on what nobody sees, and is
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cgtool.change.detail import AVERAGED, FLAT, MISFIT, WINDOW
 from cgtool.config import LEAST_CONTRAST
-from cgtool.temporal.detail import AVERAGED, FLAT, MISFIT, WINDOW
 
 _LEVEL = 1 / 127.5
 """One level of 255, in the networks' range of [-1, 1]."""
@@ -20,7 +20,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def through_detail(source: Tensor, result: Tensor, *, texture: float = 0.0, contrast: float = LEAST_CONTRAST) -> Tensor:
-    """A result as guided detail shows it at the network's own size, as `cgtool.temporal.detail.fit` models it.
+    """A result as guided detail shows it at the network's own size, as `cgtool.change.detail.fit` models it.
 
     Args:
         source: What the network saw, in [-1, 1], shape (batch, 3, height, width), both sides even.

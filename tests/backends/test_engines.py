@@ -21,9 +21,9 @@ from cgtool.backends.manifest import SUFFIX, EngineFile, Shapes, read_manifest
 from cgtool.backends.opening import Opened, WithinProfile
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.backends.torch_backend import TorchBackend
+from cgtool.conversion.model import source_of
 from cgtool.errors import EngineError
 from cgtool.models.folder import read_model_folder
-from cgtool.tasks.model import source_of
 from tests.backends.support import psnr
 from tests.compiled import forge, manifest_of, quick_exports, replace_file
 

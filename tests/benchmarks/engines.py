@@ -24,10 +24,10 @@ from cgtool.backends.onnx_backend import ONNXBackend
 from cgtool.backends.openvino_backend import OpenVINOBackend
 from cgtool.backends.openvino_export import quantized, to_ir
 from cgtool.backends.torch_backend import TorchBackend
+from cgtool.conversion.model import source_of
 from cgtool.errors import EngineError
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import read_model_folder
-from cgtool.tasks.model import source_of
 from cgtool.tasks.parity import milliseconds_a_frame
 from tests.demo import bunny
 

@@ -24,16 +24,16 @@ from rich.table import Table
 
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.conversion.jobs import Job
+from cgtool.conversion.model import Model, choose_model
+from cgtool.conversion.translate import Look, Picture, Translator
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import choose_encoder
 from cgtool.media.ffmpeg import executable
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import Source, VideoWriter
-from cgtool.tasks.convert import ConvertOptions, Finished, Model, Result, convert
-from cgtool.tasks.model import choose_model
-from cgtool.tasks.plan import Job
-from cgtool.tasks.translate import Look, Picture, Translator
+from cgtool.tasks.convert import ConvertOptions, Finished, Result, convert
 from tests.demo import bunny
 
 RECIPE_FRAMES = 40

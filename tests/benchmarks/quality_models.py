@@ -11,13 +11,12 @@ from pathlib import Path
 
 from cgtool.backends.base import Backend
 from cgtool.backends.selection import Engine, EngineRequest, open_backend
+from cgtool.change.measures import Meter
+from cgtool.conversion.model import Model, choose_model
+from cgtool.conversion.translate import Look, Translator
 from cgtool.frame import Frame
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import MODEL_FILE, read_model_folder
-from cgtool.tasks.convert import Model
-from cgtool.tasks.model import choose_model
-from cgtool.tasks.translate import Look, Translator
-from cgtool.temporal.measures import Meter
 from tests.benchmarks.quality_measures import Image
 
 CHECKPOINTS = ("latest_net_G_A.pth", "latest_net_G_B.pth")
@@ -47,7 +46,7 @@ class Generator:
         return translator.finish(translator.smooth(picture)).frame.pixels
 
     def steadiness(self, clip: Path, frames: int) -> Steadiness:
-        """E_warp over a clip's first frames (see `cgtool.temporal.measures.PROTOCOL`)."""
+        """E_warp over a clip's first frames (see `cgtool.change.measures.PROTOCOL`)."""
         translators = [self._translator(smooth, guided=True) for smooth in (0.0, self.model.smooth)]
         meters = [Meter() for _ in translators]
         with VideoReader(clip) as reader:

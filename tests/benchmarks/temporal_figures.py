@@ -25,14 +25,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cgtool.change.detail import GuidedDetail, resized
+from cgtool.change.measures import PROTOCOL, Measures, Meter
+from cgtool.change.smoothing import Smoother
 from cgtool.config import LEAST_CONTRAST, Direction
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import Defaults, ModelFolder, read_model_folder
 from cgtool.models.weights import load_generator
-from cgtool.temporal.detail import GuidedDetail, resized
-from cgtool.temporal.measures import PROTOCOL, Measures, Meter
-from cgtool.temporal.smoothing import Smoother
-from tests.temporal.scenes import crossing, pan
+from tests.change.scenes import crossing, pan
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "engines" / "summer2winter"

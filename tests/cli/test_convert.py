@@ -235,7 +235,7 @@ def test_a_checkpoint_of_the_reference(shared_data: Path, photo: Path) -> None:
 def test_engine_output_comes_through_bit_for_bit_at_native_size(tmp_path: Path, photo: Path) -> None:
     """`--smooth 0 --detail resize --size native` adds nothing to what the engine gives."""
     from cgtool.backends.selection import EngineRequest, open_backend
-    from cgtool.tasks.model import choose_model
+    from cgtool.conversion.model import choose_model
 
     result = tmp_path / "result.png"
     plain = ["--smooth", "0", "--detail", "resize", "--size", "native"]

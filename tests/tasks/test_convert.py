@@ -22,6 +22,8 @@ from cgtool.backends.base import BackendInfo, GeneratorSource
 from cgtool.backends.identity import IdentityBackend
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest
+from cgtool.conversion.jobs import plan
+from cgtool.conversion.model import Model
 from cgtool.errors import EngineError, OutOfMemoryError, UsageError
 from cgtool.tasks.convert import (
     Advanced,
@@ -29,13 +31,11 @@ from cgtool.tasks.convert import (
     EngineOpened,
     Event,
     Finished,
-    Model,
     Result,
     Started,
     VideoOptions,
     convert,
 )
-from cgtool.tasks.plan import plan
 from tests.media.probe import assert_same_times, make, streams, timestamps
 from tests.media.samples import numbered, numbers
 from tests.processes import children_of
@@ -339,7 +339,7 @@ PEAK = """
 import json, sys, time
 from pathlib import Path
 from cgtool.tasks.convert import Advanced, ConvertOptions, Finished, convert
-from cgtool.tasks.plan import plan
+from cgtool.conversion.jobs import plan
 from tests.tasks.test_convert import FAST, MODEL, FakeBackend, peak_bytes
 
 # The engine is the slowest, as it is in life: the queue before it is always full, those after it are not.

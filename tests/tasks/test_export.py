@@ -22,13 +22,13 @@ from cgtool.backends.identity import IdentityBackend
 from cgtool.backends.manifest import EngineFile, Shapes, read_manifest
 from cgtool.backends.openvino_backend import default_precision
 from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.conversion.model import source_of
 from cgtool.errors import EngineError, ModelError, UsageError
 from cgtool.models.folder import read_model_folder
 from cgtool.models.lookup import find_models
 from cgtool.tasks import engines
 from cgtool.tasks import export as task
 from cgtool.tasks.export import Exported, ExportRequest, Job, Started, export, plan
-from cgtool.tasks.model import source_of
 from tests.backends.support import ENGINES, small_generator
 from tests.backends.tensorrt_readiness import problems
 from tests.compiled import forge, manifest_of, quick_exports, remembered, tiny_model

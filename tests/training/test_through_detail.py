@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cgtool.temporal.detail import GuidedDetail
+from cgtool.change.detail import GuidedDetail
 from cgtool.training.through_detail import through_detail
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cgtool.conversion.jobs import Job, plan
 from cgtool.errors import UsageError
-from cgtool.tasks.plan import Job, plan
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.temporal.flow import Flow, FlowEstimator, gray, reduced, warp
+from cgtool.change.flow import Flow, FlowEstimator, gray, reduced, warp
 
 FLOW_LINES = 144
 """Optical flow is estimated with at most this many pixels on the short side."""

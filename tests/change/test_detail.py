@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cgtool.change.detail import AVERAGED, FLAT, MISFIT, WINDOW, GuidedDetail, resized
+from cgtool.change.flow import gray
+from cgtool.change.measures import edge_share
 from cgtool.config import LEAST_CONTRAST
-from cgtool.temporal.detail import AVERAGED, FLAT, MISFIT, WINDOW, GuidedDetail, resized
-from cgtool.temporal.flow import gray
-from cgtool.temporal.measures import edge_share
-from tests.temporal.scenes import Image, texture
+from tests.change.scenes import Image, texture
 
 Field = NDArray[np.float64]
 

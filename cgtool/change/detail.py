@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cgtool.change.flow import gray
 from cgtool.config import LEAST_CONTRAST
-from cgtool.temporal.flow import gray
 
 WINDOW = 5
 """Side of the windows that are fitted, in pixels of half the network's size."""

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from cgtool.change.flow import warp
+from cgtool.change.measures import Measures, Meter, edge_share, flicker, warp_error
 from cgtool.errors import UsageError
-from cgtool.temporal.flow import warp
-from cgtool.temporal.measures import Measures, Meter, edge_share, flicker, warp_error
-from tests.temporal.scenes import Image, crossing, pan, recoloured, texture
+from tests.change.scenes import Image, crossing, pan, recoloured, texture
 
 
 def measure(sources: list[Image], results: list[Image]) -> Measures:

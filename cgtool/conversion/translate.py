@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgtool.backends.base import Backend
+from cgtool.change.detail import GuidedDetail, resized
+from cgtool.change.exposure import keep_exposure
+from cgtool.change.smoothing import Smoother
 from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE
 from cgtool.errors import OutOfMemoryError
 from cgtool.frame import Frame
-from cgtool.temporal.detail import GuidedDetail, resized
-from cgtool.temporal.exposure import keep_exposure
-from cgtool.temporal.smoothing import Smoother
 
 Size = int | Literal["auto", "native"]
 
@@ -57,7 +57,7 @@ class Look:
     Attributes:
         smooth: Temporal smoothing of videos, 0 (none) to 1.
         detail: How the change reaches the frame's own size: ``guided`` keeps the source's detail and fades (see
-            ``temporal.detail`` and ``temporal.exposure``), ``resize`` scales the result and adds nothing.
+            ``change.detail`` and ``change.exposure``), ``resize`` scales the result and adds nothing.
         texture: Share, 0 to 1, of the network's own texture that guided detail adds back.
         contrast: Share, 0 to 1, of the source's contrast that guided detail keeps at least; None for its own choice.
         strength: Share of the change, 0 (the source) to 1.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cgtool.temporal.measures import Meter
-from cgtool.temporal.smoothing import Smoother
-from tests.temporal.scenes import Image, crossing, flickering, pan, recoloured, texture
+from cgtool.change.measures import Meter
+from cgtool.change.smoothing import Smoother
+from tests.change.scenes import Image, crossing, flickering, pan, recoloured, texture
 
 
 def smoothed(sources: Sequence[Image], results: Sequence[Image], smooth: float = 0.8, fps: float = 25) -> list[Image]:

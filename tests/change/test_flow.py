@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cgtool.temporal.flow import FlowEstimator, at_boundary, consistent, gray, reduced, warp
-from tests.temporal.scenes import crossing, pan
+from cgtool.change.flow import FlowEstimator, at_boundary, consistent, gray, reduced, warp
+from tests.change.scenes import crossing, pan
 
 
 @pytest.mark.parametrize("step", [2, 9])

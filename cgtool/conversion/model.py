@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cgtool.backends.base import GeneratorSource
 from cgtool.backends.engines import cached_engines_dir
 from cgtool.config import MAX_AUTO_SIZE, Direction
+from cgtool.conversion.translate import Size
 from cgtool.errors import UsageError
 from cgtool.models.folder import Defaults, ModelFolder, checkpoint_key, engine_key
 from cgtool.models.lookup import resolve
-from cgtool.tasks.convert import Model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +21,28 @@ if TYPE_CHECKING:
 CHECKPOINT_SUFFIXES = (".pth", ".pt")
 _REFERENCE_SCALE = 286
 """The reference trains on images of this short side unless told otherwise (``--load_size``)."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The generator to convert with.
+
+    Attributes:
+        name: What people call it.
+        target: The domain it leads to, which becomes part of default output names.
+        source: The generator itself.
+        training_scale: Short side of its training images in pixels.
+        size, smooth, texture, contrast: What the options of these names are unless told otherwise.
+    """
+
+    name: str
+    target: str
+    source: GeneratorSource
+    training_scale: int
+    size: Size
+    smooth: float
+    texture: float
+    contrast: float | None = None
 
 
 def choose_model(to: str | None, model: str | None, engines_dir: Path | None) -> Model:

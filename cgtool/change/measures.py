@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cgtool.change.flow import Flow, FlowEstimator, Mask, gray, reduced, warp
 from cgtool.errors import UsageError
-from cgtool.temporal.flow import Flow, FlowEstimator, Mask, gray, reduced, warp
 
 LINES = 288
 """Short side, in pixels, at which all but edges is measured."""

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from cgtool.backends.base import BackendInfo
+from cgtool.conversion.translate import Look, Size, Translator, network_size
 from cgtool.errors import OutOfMemoryError
 from cgtool.frame import Frame
-from cgtool.tasks.translate import Look, Size, Translator, network_size
 
 
 class FakeBackend:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.temporal.flow import gray
+from cgtool.change.flow import gray
 
 FULL_CONTRAST = 112.0
 """Range of luma, in levels from the darkest to the brightest hundredth, from which on a frame counts as not faded.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cgtool.change.exposure import contrast, keep_exposure
 from cgtool.media.reader import VideoReader
-from cgtool.temporal.exposure import contrast, keep_exposure
 
 Image = NDArray[np.uint8]
 

@@ -14,6 +14,7 @@ from typing import NoReturn, cast
 import click
 
 from cgtool import __version__
+from cgtool.cli import debug
 from cgtool.errors import CgtoolError, Terminated
 
 # Command -> where it is. Nothing of a command is imported before it is called: --help must be instant.
@@ -49,12 +50,21 @@ class LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, name = _COMMANDS[cmd_name].split(":")
-        return cast(click.Command, getattr(importlib.import_module(module), name))
+        return _with_debug(cast(click.Command, getattr(importlib.import_module(module), name)))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands in the help without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, _SUMMARIES[name]) for name in _COMMANDS])
+
+
+def _with_debug(command: click.Command) -> click.Command:
+    """Give a command, and those below it, the option that all have."""
+    if not any(parameter.name == "debug" for parameter in command.params):
+        command.params.append(debug.option())
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _with_debug(below)
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,6 +76,9 @@ def cli() -> None:
     """
 
 
+_with_debug(cli)
+
+
 def main() -> NoReturn:
     """Run the program and exit."""
     signal.signal(signal.SIGTERM, _on_sigterm)
@@ -73,6 +86,7 @@ def main() -> NoReturn:
         signal.signal(signal.SIGHUP, _on_sigterm)  # the terminal was closed
     # A shell script's `cgtool ... &` starts with SIGINT ignored; `kill -INT` must stop it cleanly all the same.
     signal.signal(signal.SIGINT, _on_sigint)
+    debug.prepare()
     try:
         result = cli.main(standalone_mode=False)
         code = result if isinstance(result, int) else 0
@@ -82,6 +96,7 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except CgtoolError as error:
+        debug.logger.debug("the error came from here", exc_info=True)
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
     except Terminated as error:
@@ -90,6 +105,11 @@ def main() -> NoReturn:
     except BrokenPipeError:
         # Whoever read our output has gone, as in `cgtool ... | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as error:
+        debug.logger.debug("the error came from here", exc_info=True)
+        words = f"error: failed unexpectedly ({type(error).__name__}: {error})"
+        click.echo(words if debug.is_on() else f"{words}. {debug.HINT}", err=True)
         code = 1
     if code in (130, 143):
         # A stopped pipeline may have a thread deep in foreign code; interpreter shutdown would wait for it.

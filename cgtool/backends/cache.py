@@ -12,6 +12,7 @@ from cgtool.backends.base import GeneratorSource
 from cgtool.backends.manifest import EngineFile, find_engines
 from cgtool.config import EnginePrecision, cache_dir
 from cgtool.errors import EngineError
+from cgtool.extras import require
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -60,6 +61,7 @@ def onnx_graph(source: GeneratorSource, *, half: bool = True) -> Graph:
         half: An FP16 graph will do, for what computes in its own precision anyway.
 
     Raises:
+        UsageError: What exports it is not installed.
         EngineError: The network can't be exported.
         ModelError: The source can't be loaded.
     """
@@ -77,6 +79,8 @@ def onnx_graph(source: GeneratorSource, *, half: bool = True) -> Graph:
     if cached is not None:
         return Graph(cached, "fp32", warnings=tuple(warnings))
 
+    for module in ("torch", "onnx", "onnxscript"):
+        require(module, "train")
     from cgtool.backends.graph import frame_graph, to_onnx
 
     data = to_onnx(frame_graph(source.load(), source.stride, "fp32"))

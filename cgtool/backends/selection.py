@@ -16,11 +16,14 @@ from cgtool.backends.manifest import EngineFile
 from cgtool.backends.opening import Candidate, Opened, WithinProfile, open_candidate
 from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError, UsageError
+from cgtool.extras import require
 
 Engine = Literal["auto", "torch", "openvino", "onnx", "tensorrt", "identity"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 _ON_CUDA_ONLY = ("tensorrt",)
 _ON_CPU_ONLY = ("openvino",)
+# Engine -> the package that it needs besides the base install, and the extra that brings it.
+_NEEDS = {"torch": ("torch", "train"), "onnx": ("onnxruntime", "onnxruntime")}
 _PASSED_OVER = "passed over"
 _FASTER = "pip install 'cgtool[tensorrt]' and cgtool export --fp16 would make this faster"
 
@@ -80,6 +83,7 @@ def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
     OpenVINO (compiled engines first), PyTorch on the CPU, ONNX Runtime.
 
     Raises:
+        UsageError: The engine asked for needs a package that is not installed.
         EngineError: None of those that were asked for can be had; the message says why of each.
         ModelError: The source can't be loaded.
     """
@@ -88,6 +92,8 @@ def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
 
         return Opened(IdentityBackend(), ["identity: frames are not translated"], [])
 
+    if request.engine in _NEEDS:
+        require(*_NEEDS[request.engine])
     refusals: list[str] = []
     candidates = []
     for candidate in _candidates(source, request, refusals):
@@ -174,6 +180,8 @@ def _on_cuda(request: EngineRequest, compiled: dict[str, list[EngineFile]], refu
         missing = f"{device}: only {gpus} CUDA device(s) are visible" if gpus else "cuda: no CUDA device is visible"
         refusals.append(f"{'torch' if request.engine == 'auto' else request.engine} {missing}")
         return
+    if request.engine == "tensorrt":
+        require("tensorrt", "tensorrt")
     if request.engine in ("auto", "tensorrt"):
         for file in compiled["tensorrt"]:
             yield Candidate("tensorrt", device, file.manifest.precision, file)

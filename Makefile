@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
 
-# The newest Python on this machine that cgtool's dependencies are built for: python3.X on the path, and pyenv's.
-NEWEST_PYTHON ?= $(shell $(PYTHON) tests/newest_python.py)
+# Of those on the path and pyenv's.
+OLDEST_PYTHON ?= $(shell $(PYTHON) tests/pythons.py oldest)
+NEWEST_PYTHON ?= $(shell $(PYTHON) tests/pythons.py newest)
 # What the oldest and the newest releases are installed of: `make test-newest EXTRAS=test` leaves PyTorch out, and the
 # tests that need it are skipped.
 EXTRAS ?= all,test
@@ -30,10 +31,10 @@ test-tensorrt: $(DEV)
 	$(BIN)/pip install --quiet --editable '.[dev,tensorrt]'
 	$(BIN)/python -m pytest -m gpu tests/backends/tensorrt
 
-# Every dependency in the oldest release that pyproject.toml declares, as far as PYTHON can have it (3.10 to 3.12).
+# Every dependency in the oldest release that pyproject.toml declares, on the oldest Python.
 test-oldest:
-	$(PYTHON) -m venv .venv-oldest
-	$(PYTHON) -m tests.oldest > .venv-oldest/oldest.txt
+	$(OLDEST_PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m tests.oldest > .venv-oldest/oldest.txt
 	.venv-oldest/bin/pip install --quiet --constraint .venv-oldest/oldest.txt --editable '.[$(EXTRAS)]'
 	.venv-oldest/bin/python -m pytest $(TESTS)
 

@@ -1,4 +1,7 @@
-"""Prints the newest Python of this machine: of those on the path and of pyenv's. Runs on any Python 3."""
+"""Prints the oldest or the newest Python of this machine that cgtool supports. Runs on any Python 3.
+
+``python tests/pythons.py oldest``. It looks at the path and at pyenv's versions.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NEWEST = (3, 14)
-"""Newer ones are passed over: dependencies may have no wheels for them yet."""
+OLDEST, NEWEST = (3, 10), (3, 14)
+"""Newer ones are passed over: not all dependencies may have wheels for them yet."""
 
 
 def candidates() -> list[Path]:
@@ -21,7 +24,7 @@ def candidates() -> list[Path]:
 
 
 def version_of(python: Path) -> tuple[int, int] | None:
-    """What it says it is; None if it does not run or makes no environments."""
+    """Its version; None if it does not run or can't make environments."""
     code = "import sys, venv, ensurepip; print(*sys.version_info[:2])"
     try:
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, timeout=30)
@@ -31,11 +34,15 @@ def version_of(python: Path) -> tuple[int, int] | None:
     return int(major), int(minor)
 
 
-def newest(pythons: list[Path]) -> Path:
-    """The newest that runs and is not too new."""
+def supported(pythons: list[Path]) -> list[Path]:
+    """Those that run and are neither too old nor too new, oldest first."""
     versions = {python: version for python in pythons if (version := version_of(python)) is not None}
-    return max((version, python) for python, version in versions.items() if version <= NEWEST)[1]
+    fitting = [(version, python) for python, version in versions.items() if OLDEST <= version <= NEWEST]
+    return [python for _, python in sorted(fitting)]
 
 
 if __name__ == "__main__":
-    print(newest(candidates()))
+    found = supported(candidates())
+    if not found:
+        sys.exit("cgtool needs Python 3.10 or newer, and none was found")
+    print(found[-1] if sys.argv[1:] == ["newest"] else found[0])

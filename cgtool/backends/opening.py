@@ -101,7 +101,8 @@ def open_candidate(source: GeneratorSource, candidate: Candidate, *, latency: bo
             try:
                 from cgtool.backends.torch_backend import TorchBackend
             except ImportError as error:
-                raise EngineError(f"torch can't be imported: {error}", hint="Run: pip install 'cgtool[train]'") from error
+                hint = "Run: pip install 'cgtool[train]'"
+                raise EngineError(f"torch can't be imported: {error}", hint=hint) from error
             return Opened(TorchBackend(source, candidate.device, candidate.precision), [], [])
 
 

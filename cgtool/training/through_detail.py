@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cgtool.change.detail import AVERAGED, FLAT, MISFIT, WINDOW
+from cgtool.change.fit import AVERAGED, FLAT, MISFIT, WINDOW
 from cgtool.config import LEAST_CONTRAST
 
 _LEVEL = 1 / 127.5
@@ -20,7 +20,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def through_detail(source: Tensor, result: Tensor, *, texture: float = 0.0, contrast: float = LEAST_CONTRAST) -> Tensor:
-    """A result as guided detail shows it at the network's own size, as `cgtool.change.detail.fit` models it.
+    """A result as guided detail shows it at the network's own size, as `cgtool.change.fit.fit` models it.
 
     Args:
         source: What the network saw, in [-1, 1], shape (batch, 3, height, width), both sides even.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
+from cgtool.pictures import Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +16,10 @@ class Frame:
         pixels: RGB, uint8, shape (height, width, 3), upright (rotation already applied), C-contiguous.
         index: Count of presented frames before this one.
         pts: Presentation timestamp in units of ``time_base``. It is carried from the source, never recomputed.
-        time_base: Seconds a tick.
+        time_base: Seconds per tick.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Image
     index: int
     pts: int
     time_base: Fraction

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from cgtool.pictures import Image, Size
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,11 @@ class Orientation:
     flip_horizontal: bool = False
     flip_vertical: bool = False
 
-    @property
-    def is_upright(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.transpose or self.flip_horizontal or self.flip_vertical)
+    def size(self, width: int, height: int) -> Size:
+        """The size after turning."""
+        return Size(height, width) if self.transpose else Size(width, height)
 
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height after turning."""
-        return (height, width) if self.transpose else (width, height)
-
-    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def apply(self, pixels: Image) -> Image:
         """Turn an array of shape (height, width, channels); the result is C-contiguous."""
         if self.transpose:
             pixels = cv2.transpose(pixels).astype(np.uint8, copy=False)

@@ -18,7 +18,6 @@ from av.filter import Graph
 from av.sidedata.sidedata import SideData
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame
@@ -26,6 +25,7 @@ from cgtool.media.colour import UNSPECIFIED, Colour, is_rgb_format
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, open_container, readable
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
+from cgtool.pictures import Image, Size
 
 _FULL_RANGE_TAG = 2
 _FARTHEST_START_SECONDS = 10
@@ -37,17 +37,17 @@ _STALE_TAGS = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "ROTA
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the writer must know of the source.
+    """A source video's properties, which the writer takes over.
 
     Attributes:
         width, height: Size in pixels of the upright frame.
-        time_base: Seconds a tick of the frames' timestamps.
-        average_rate: Frames a second on average, None if unknown. For estimates only.
-        nominal_rate: Frames a second that the timestamps were laid out for: above the average where frames were
+        time_base: Seconds per tick of the frames' timestamps.
+        average_rate: Frames per second on average, None if unknown. For estimates only.
+        nominal_rate: Frames per second that the timestamps were laid out for: above the average where frames were
             dropped. None if unknown.
         estimated_frames: About how many frames will come, None if unknown. For the progress bar only.
         sample_aspect_ratio: Width over height of an upright pixel, None where the file doesn't say.
-        colour: What the samples of the source meant.
+        colour: The meaning of the source's samples.
         stream_index: The converted stream's index in the file.
         language: Its language, None if the file doesn't say.
         chapters: How many chapters the file has.
@@ -89,7 +89,7 @@ class VideoReader:
 
     Attributes:
         info: The stream's properties.
-        warnings: What the user should know, as sentences without a file name; complete once the frames are read.
+        warnings: For the user, sentences without a file name; complete once the frames are read.
 
     Raises:
         MediaError: The file can't be read or holds no video frame (in the given span).
@@ -221,7 +221,8 @@ class VideoReader:
             assert decoded.pts is not None
             yield Frame(self._pixels(decoded), index, decoded.pts - offset, time_base)
 
-    def _pixels(self, frame: VideoFrame) -> NDArray[np.uint8]:
+    def _pixels(self, frame: VideoFrame) -> Image:
+        # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
         key = (frame.format.name, frame.width, frame.height)
         if key not in self._graphs:
             self._graphs[key] = self._build_graph(frame)
@@ -235,11 +236,10 @@ class VideoReader:
     def _build_graph(self, frame: VideoFrame) -> Graph:
         colour = self._colour
         filters = colour.decode_filters()
-        if (frame.width, frame.height) != (colour.width, colour.height):
-            self.warnings.append(
-                f"the frame size changes to {frame.width}x{frame.height}; scaled to {colour.width}x{colour.height}"
-            )
-            filters.insert(1, ("scale", f"{colour.width}:{colour.height}:flags=bicubic"))
+        size, first = Size(frame.width, frame.height), Size(colour.width, colour.height)
+        if size != first:
+            self.warnings.append(f"the frame size changes to {size}; scaled to {first}")
+            filters.insert(1, ("scale", f"{first.width}:{first.height}:flags=bicubic"))
         return build_graph(frame, self._decoder.time_base, filters)
 
     def close(self) -> None:

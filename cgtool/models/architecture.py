@@ -1,7 +1,8 @@
-"""Networks by description: what `model.json` and checkpoints say of a structure, and back."""
+"""Networks by description: from a structure in `model.json` or a checkpoint to a network, and back."""
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import TypeAlias, TypeVar
@@ -36,6 +37,9 @@ _TYPES = {
     ResNet50JudgeConfig: "resnet50",
 }
 
+_AFFINE_ONCE = (PatchConfig, PixelConfig)
+"""Discriminators that once had an option ``affine``, which nobody could turn on. Older records still name it."""
+
 
 def describe(config: Config) -> dict[str, object]:
     """The structure as JSON-able data, such as ``{"type": "resnet", "blocks": 6, "ngf": 32, ...}``."""
@@ -56,7 +60,9 @@ def build_generator(architecture: Mapping[str, object]) -> Generator:
         case "resnet50":
             return ResNet50Generator(_configure(ResNet50Config, architecture))
         case other:
-            raise ModelError(f"unknown generator type {other!r}", hint="Known are resnet, unet and resnet50.")
+            raise ModelError(
+                f"unknown generator type {reprlib.repr(other)}", hint="Known are resnet, unet and resnet50."
+            )
 
 
 def build_discriminator(architecture: Mapping[str, object]) -> Discriminator:
@@ -76,19 +82,24 @@ def build_discriminator(architecture: Mapping[str, object]) -> Discriminator:
             return ResNet50Discriminator(_configure(ResNet50JudgeConfig, architecture))
         case other:
             raise ModelError(
-                f"unknown discriminator type {other!r}", hint="Known are patch, pixel, projected and resnet50."
+                f"unknown discriminator type {reprlib.repr(other)}",
+                hint="Known are patch, pixel, projected and resnet50.",
             )
 
 
 def _configure(kind: type[_C], architecture: Mapping[str, object]) -> _C:
     defaults = {field.name: field.default for field in fields(kind)}
     options = {key: value for key, value in architecture.items() if key != "type"}
+    if kind in _AFFINE_ONCE and options.get("affine") is False:
+        del options["affine"]
     for key, value in options.items():
         if key not in defaults:
-            raise ModelError(f"{_TYPES[kind]} has no option {key!r}", hint=f"Known are {', '.join(defaults)}.")
+            raise ModelError(
+                f"{_TYPES[kind]} has no option {reprlib.repr(key)}", hint=f"Known are {', '.join(defaults)}."
+            )
         wanted = type(defaults[key])
         if type(value) is not wanted:  # Not isinstance: JSON's true is no number of blocks.
             raise ModelError(
-                f"{_TYPES[kind]} option {key!r} is {value!r}", hint=f"It must be of type {wanted.__name__}."
+                f"{_TYPES[kind]} option {key!r} is {reprlib.repr(value)}", hint=f"It must be of type {wanted.__name__}."
             )
     return kind(**options)  # type: ignore[arg-type]  # checked above, by name and type

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import av
+from typing import cast
+
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
+from cgtool.frame import Plane
 from cgtool.media.planes import plane_format, read_planes, write_planes
 
 
@@ -31,7 +33,8 @@ def test_there_and_back(pixel_format: str, shapes: list[tuple[int, ...]], dtype:
     assert plane_format(empty) == pixel_format
     assert [plane.shape for plane in read_planes(empty)] == shapes
     random = np.random.default_rng(0)
-    planes = tuple(random.integers(0, np.iinfo(dtype).max, shape, dtype) for shape in shapes)  # type: ignore[type-var]
+    most = 256 if dtype is np.uint8 else 65536
+    planes = tuple(cast(Plane, random.integers(0, most, shape).astype(dtype)) for shape in shapes)
     frame = write_planes(pixel_format, planes, 33, 13)
     assert (frame.width, frame.height, frame.format.name) == (33, 13, pixel_format)
     for before, after in zip(planes, read_planes(frame), strict=True):
@@ -62,6 +65,4 @@ def test_the_old_name_for_full_range_becomes_the_one_that_encoders_take() -> Non
     "pixel_format", ["nv12", "p010le", "yuyv422", "pal8", "yuv420p10be", "monow", "rgb565le", "gbrpf32le"]
 )
 def test_what_no_array_can_hold(pixel_format: str) -> None:
-    if pixel_format not in av.video.format.names:
-        pytest.skip("this PyAV has no such format")
     assert plane_format(VideoFrame(8, 8, pixel_format)) is None

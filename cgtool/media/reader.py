@@ -137,17 +137,21 @@ class VideoReader:
         )
 
     def _read_orientation(self, frame: VideoFrame) -> Orientation:
-        try:
-            matrix = frame.side_data.get("DISPLAYMATRIX")
-        except ValueError:  # side data of a kind that PyAV has no name for
-            matrix = None
+        matrix = self._side_data("DISPLAYMATRIX")
         if matrix is None:
             return Orientation()
-        orientation = orientation_from_display_matrix(bytes(cast(SideData, matrix)))
+        orientation = orientation_from_display_matrix(bytes(matrix))
         if orientation is None:
             self.warnings.append(f"its rotation by {frame.rotation} degrees is no quarter turn and is ignored")
             return Orientation()
         return orientation
+
+    def _side_data(self, kind: str) -> SideData | None:
+        """The first frame's, None if it has none of the kind."""
+        try:
+            return cast("SideData | None", self._first.side_data.get(kind))
+        except ValueError:  # there is some of a kind that PyAV has no name for
+            return None
 
     def _describe(self, first: VideoFrame) -> VideoInfo:
         stream, container = self._decoder.stream, self._decoder.container
@@ -213,6 +217,10 @@ class VideoReader:
             self.warnings.append("its alpha channel is dropped: the result is opaque")
         if self._colour.hdr and in_rgb:
             self.warnings.append(f"HDR ({self._colour.hdr}) is tone-mapped to SDR BT.709")
+        elif self._colour.hdr and (
+            self._side_data("MASTERING_DISPLAY_METADATA") or self._side_data("CONTENT_LIGHT_LEVEL")
+        ):
+            self.warnings.append("its metadata on the mastering display and the light level is left out")
 
     @property
     def span_seconds(self) -> tuple[Fraction | None, Fraction | None]:

@@ -102,7 +102,7 @@ def lay_out(request: ConvertRequest) -> Batch:
     batch = Batch(request, model, engine, look, jobs)
     for container in batch.containers.values():
         request.check(container)
-    logger.debug("%d files to make with %s; %s", len(jobs), model.name, look)
+    logger.debug("files to make: %d, with %s; %s", len(jobs), model.name, look)
     return batch
 
 

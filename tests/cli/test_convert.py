@@ -271,7 +271,7 @@ def test_an_unexpected_error_names_the_way_to_see_it(clip: Path) -> None:
 
 def test_debug_tells_which_way_was_taken(clip: Path) -> None:
     done = subprocess.run([*COMMAND, str(clip), "--to", "winter", *FAST, "--debug"], capture_output=True, text=True)
-    for words in ("encoder libx264, yuv420p, as decoded", "ffmpeg", "-crf 18", "1 files to make with summer2winter"):
+    for words in ("encoder libx264, yuv420p, as decoded", "ffmpeg", "-crf 18", "files to make: 1, with summer2winter"):
         assert words in done.stderr, done.stderr
 
 

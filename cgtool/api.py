@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, cast
 
 from cgtool.conversion.events import Event, Finished, Result
-from cgtool.conversion.model import Model, choose_model
+from cgtool.conversion.model import Model as Model
+from cgtool.conversion.model import choose_model as choose_model
 from cgtool.conversion.request import ConvertRequest, FileName
-from cgtool.errors import CgtoolError, UsageError
+from cgtool.errors import CgtoolError as CgtoolError
+from cgtool.errors import UsageError as UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -31,22 +33,6 @@ if TYPE_CHECKING:
     from cgtool.tasks.models import ModelRow
     from cgtool.tasks.train import Event as TrainEvent
     from cgtool.tasks.train import Finished as TrainFinished
-
-__all__ = [
-    "CgtoolError",
-    "Model",
-    "UsageError",
-    "choose_model",
-    "convert",
-    "convert_events",
-    "export",
-    "export_events",
-    "measure",
-    "measure_events",
-    "models",
-    "train",
-    "train_events",
-]
 
 P = ParamSpec("P")
 Q = TypeVar("Q")

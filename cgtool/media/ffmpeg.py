@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 import subprocess
 import threading
 from collections import deque
@@ -10,6 +12,8 @@ from collections.abc import Sequence
 import imageio_ffmpeg
 
 from cgtool.errors import EncoderError
+
+logger = logging.getLogger(__name__)
 
 _LAST_WORDS = 12
 
@@ -37,6 +41,7 @@ class FFmpegProcess:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         command = [executable(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", *arguments]
+        logger.debug("%s", shlex.join(command))
         # In a session of its own: a Ctrl-C on the terminal reaches us alone, and we decide what becomes of ffmpeg.
         self._process = subprocess.Popen(
             command,

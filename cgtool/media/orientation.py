@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+Pixels = TypeVar("Pixels", bound=NDArray[np.uint8] | NDArray[np.uint16])
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,15 @@ class Orientation:
         """Width and height after turning."""
         return (height, width) if self.transpose else (width, height)
 
-    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn an array of shape (height, width, channels); the result is C-contiguous."""
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Turn an array of shape (height, width) or (height, width, channels), uint8 or uint16."""
+        turned: cv2.typing.MatLike = pixels
         if self.transpose:
-            pixels = cv2.transpose(pixels).astype(np.uint8, copy=False)
+            turned = cv2.transpose(turned)
         if self.flip_horizontal or self.flip_vertical:
             code = -1 if self.flip_horizontal and self.flip_vertical else (1 if self.flip_horizontal else 0)
-            pixels = cv2.flip(pixels, code).astype(np.uint8, copy=False)
-        return pixels
+            turned = cv2.flip(turned, code)
+        return cast(Pixels, turned)
 
 
 def orientation_from_display_matrix(matrix: bytes) -> Orientation | None:

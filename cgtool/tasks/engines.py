@@ -15,7 +15,7 @@ from cgtool.backends.cache import write_atomically
 from cgtool.backends.engines import problem_here
 from cgtool.backends.manifest import SUFFIX, SUFFIXES, EngineFile, Format, Manifest, Shapes, read_manifest
 from cgtool.config import Direction, EnginePrecision
-from cgtool.conversion.translate import network_size
+from cgtool.conversion.network import network_size
 from cgtool.errors import EngineError, UsageError
 from cgtool.models.folder import ModelFolder, engine_key
 from cgtool.tasks.parity import photographs

@@ -1,4 +1,4 @@
-"""The network's size, splitting where memory runs out, and what becomes of the network's result."""
+"""The network's size, and splitting where memory runs out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from cgtool.backends.base import BackendInfo
-from cgtool.conversion.translate import Look, Size, Translator, network_size
+from cgtool.conversion.look import NetworkSize
+from cgtool.conversion.network import Network, network_size
 from cgtool.errors import OutOfMemoryError
 from cgtool.frame import Frame
+from cgtool.pictures import Size
 
 
 class FakeBackend:
@@ -51,9 +53,6 @@ def frames(count: int, height: int = 48, width: int = 64) -> list[Frame]:
     return [Frame(random.integers(0, 256, shape, np.uint8), n, n * 40, Fraction(1, 1000)) for n in range(count)]
 
 
-PLAIN = Look(smooth=0, detail="resize")
-
-
 @pytest.mark.parametrize(
     ("width", "height", "size", "wanted"),
     [
@@ -65,7 +64,7 @@ PLAIN = Look(smooth=0, detail="resize")
         (16, 16, 286, (286, 286)),
     ],
 )
-def test_network_size(width: int, height: int, size: Size, wanted: tuple[int, int]) -> None:
+def test_network_size(width: int, height: int, size: NetworkSize, wanted: tuple[int, int]) -> None:
     assert network_size(width, height, size, training_scale=286) == wanted
 
 
@@ -81,73 +80,48 @@ def test_banners_stay_within_memory(width: int, height: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "wanted"), [("auto", 8), (540, 2), ("native", 2)])
-def test_large_frames_go_in_small_batches(size: Size, wanted: int) -> None:
-    translator = Translator(FakeBackend(), size, 286, PLAIN)
-    translator.limit_batch(1920, 1080)
-    assert translator.batch == wanted
+def test_large_frames_go_in_small_batches(size: NetworkSize, wanted: int) -> None:
+    network = Network(FakeBackend(), size, 286)
+    network.expect(Size(1920, 1080))
+    assert network.batch == wanted
+
+
+def test_a_batch_that_is_asked_for_is_kept() -> None:
+    network = Network(FakeBackend(), "native", 286, batch=5)
+    network.expect(Size(1920, 1080))
+    assert network.batch == 5
 
 
 def test_out_of_memory_halves_the_batch_and_loses_no_frame() -> None:
     backend = FakeBackend(fits=3)
-    translator = Translator(backend, "native", 286, PLAIN)
+    network = Network(backend, "native", 286)
     clip = frames(11)
     done = []
     for at in range(0, len(clip), 8):
-        done += translator.infer([translator.shrink(frame) for frame in clip[at : at + 8]])
-    assert [picture.frame.index for picture in done] == list(range(11))
-    for picture, frame in zip(done, clip, strict=True):
-        assert np.array_equal(picture.result, 255 - frame.pixels)
+        done += network.infer([network.shrink(frame) for frame in clip[at : at + 8]])
+    assert [translated.frame.index for translated in done] == list(range(11))
+    for translated, frame in zip(done, clip, strict=True):
+        assert np.array_equal(translated.result, 255 - frame.pixels)
     assert backend.calls == [2, 2, 2, 2, 2, 1]
-    assert translator.warnings == [
+    assert network.warnings == [
         "out of memory at a batch of 8; going on with 4",
         "out of memory at a batch of 4; going on with 2",
     ]
 
 
 def test_not_even_one_frame_fits() -> None:
-    translator = Translator(FakeBackend(fits=0), "native", 286, PLAIN)
+    network = Network(FakeBackend(fits=0), "native", 286)
     with pytest.raises(OutOfMemoryError, match=r"64x48.*--size"):
-        translator.infer([translator.shrink(frame) for frame in frames(2)])
-
-
-def test_plain_at_native_size_is_the_engines_output_bit_for_bit() -> None:
-    translator = Translator(FakeBackend(), "native", 286, PLAIN)
-    for picture in translator.infer([translator.shrink(frame) for frame in frames(3)]):
-        finished = translator.finish(translator.smooth(picture)).frame
-        assert np.array_equal(finished.pixels, 255 - frames(3)[finished.index].pixels)
-        assert finished.pts == finished.index * 40
-
-
-@pytest.mark.parametrize(("detail", "size"), [("guided", 32), ("resize", 32), ("resize", 96), ("guided", 96)])
-def test_the_result_has_the_frames_own_size(detail: str, size: int) -> None:
-    look = Look(smooth=0.8, detail="guided" if detail == "guided" else "resize", texture=0.5)
-    translator = Translator(FakeBackend(), size, 286, look)
-    for height, width in ((48, 64), (33, 57)):
-        translator = Translator(FakeBackend(), size, 286, look)
-        for frame in frames(3, height, width):
-            [picture] = translator.infer([translator.shrink(frame)])
-            finished = translator.finish(translator.smooth(picture)).frame
-            assert finished.pixels.shape == frame.pixels.shape
-            assert finished.pixels.dtype == np.uint8
-
-
-def test_no_strength_is_the_source() -> None:
-    for detail in ("guided", "resize"):
-        look = Look(smooth=0, detail="guided" if detail == "guided" else "resize", strength=0)
-        translator = Translator(FakeBackend(), 24, 286, look)
-        [frame] = frames(1)
-        [picture] = translator.infer([translator.shrink(frame)])
-        difference = translator.finish(picture).frame.pixels.astype(int) - frame.pixels
-        assert np.abs(difference).max() <= 1
+        network.infer([network.shrink(frame) for frame in frames(2)])
 
 
 def test_speed_is_known_only_after_enough_calls() -> None:
-    translator = Translator(FakeBackend(), "native", 286, PLAIN, batch=1)
+    network = Network(FakeBackend(), "native", 286, batch=1)
     [frame] = frames(1)
     for _ in range(10):
-        translator.infer([translator.shrink(frame)])
-    assert translator.milliseconds_per_megapixel() is None
-    translator.infer([translator.shrink(frame)])
-    speed = translator.milliseconds_per_megapixel()
+        network.infer([network.shrink(frame)])
+    assert network.milliseconds_per_megapixel() is None
+    network.infer([network.shrink(frame)])
+    speed = network.milliseconds_per_megapixel()
     assert speed is not None
     assert speed > 0

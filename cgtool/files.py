@@ -13,22 +13,20 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 if os.name == "nt":
-    _lock: Callable[[int], bool] | None = None
+    _lock: Callable[[int, bool], bool] | None = None
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> bool:
-        """Lock an open file or folder without waiting; False if another process holds it."""
+    def _lock(descriptor: int, wait: bool) -> bool:
+        """Lock an open file or folder; False if another writer holds it, and where the file system has no locks."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # a file system without locks: every writer is taken for alive
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError:
             return False
         return True
 
@@ -53,10 +51,10 @@ class Reservation:
         self.target = target
         target.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(target)
-        self.path = target.with_name(f"{_stem(target)}{secrets.token_hex(4)}{_PART}")
-        self._descriptor: int | None = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        if _lock is not None:
-            _lock(self._descriptor)
+        self._descriptor: int | None = None
+        while self._descriptor is None:
+            self.path = _new_name(target)
+            self._descriptor = _claimed(self.path, os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
 
     def publish(self, *, overwrite: bool = True) -> None:
         """Give the file its name, in one step and on the disk.
@@ -127,9 +125,7 @@ def publish_folder(target: Path, contents: Mapping[str, bytes]) -> None:
     target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(target)
-    scratch = target.with_name(f"{_stem(target)}{secrets.token_hex(4)}{_PART}")
-    scratch.mkdir()
-    with _held(scratch):
+    with _scratch_folder(target) as scratch:
         new, old = scratch / "new", scratch / "old"
         try:
             new.mkdir()
@@ -154,17 +150,27 @@ def publish_folder(target: Path, contents: Mapping[str, bytes]) -> None:
 def remove_leftovers(target: Path) -> None:
     """Remove the temporary files that dead writers of a target have left, and never what a living one is writing."""
     for path in target.parent.glob(f"{_glob_escape(_stem(target))}*{_PART}"):
-        middle = path.name.removeprefix(_stem(target)).removesuffix(_PART)
-        if len(middle) != 8 or _is_held(path):
-            continue
-        try:
-            if path.is_dir():
-                _rescue(path, target)
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
-        except OSError:
-            continue  # another one was faster, or Windows holds it
+        if len(path.name.removeprefix(_stem(target)).removesuffix(_PART)) == 8:
+            with suppress(OSError):  # another one was faster, or Windows holds it
+                _remove_if_dead(path, target)
+
+
+def _remove_if_dead(path: Path, target: Path) -> None:
+    """Remove a temporary file or folder under its lock, so that nobody begins with it meanwhile."""
+    if _lock is None and path.is_dir():
+        return  # Windows has no locks on folders; removing an open file fails there by itself
+    descriptor = None if _lock is None else os.open(path, os.O_RDONLY)
+    try:
+        if _lock is not None and descriptor is not None and not _lock(descriptor, False):
+            return
+        if path.is_dir():
+            _rescue(path, target)
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -185,30 +191,38 @@ def _rescue(scratch: Path, target: Path) -> None:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Keep a folder locked, so that nobody takes it for a leftover."""
-    if _lock is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def _scratch_folder(target: Path) -> Iterator[Path]:
+    """A new folder beside a target, locked, so that nobody takes it for a leftover."""
+    while True:
+        scratch = _new_name(target)
+        scratch.mkdir()
+        if _lock is None:
+            yield scratch
+            return
+        with suppress(FileNotFoundError):  # another writer removed it before it was locked: again
+            descriptor = _claimed(scratch, os.open(scratch, os.O_RDONLY))
+            if descriptor is not None:
+                break
     try:
-        _lock(descriptor)
-        yield
+        yield scratch
     finally:
         os.close(descriptor)
 
 
-def _is_held(path: Path) -> bool:
+def _claimed(path: Path, descriptor: int) -> int | None:
+    """Lock what was just made; None (and closed) if another writer saw it before that, and removed it for dead."""
     if _lock is None:
-        return path.is_dir()  # there, removing an open file fails by itself
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return True
-    try:
-        return not _lock(descriptor)
-    finally:
-        os.close(descriptor)
+        return descriptor
+    _lock(descriptor, True)  # whoever holds it is looking whether it is a leftover, and lets go at once
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _new_name(target: Path) -> Path:
+    return target.with_name(f"{_stem(target)}{secrets.token_hex(4)}{_PART}")
 
 
 def _stem(target: Path) -> str:

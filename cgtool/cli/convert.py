@@ -11,7 +11,8 @@ from typing import Literal
 
 import click
 
-from cgtool.config import ENGINE_PRECISIONS
+from cgtool.backends.table import ENGINES, PRECISIONS
+from cgtool.config import EnginePrecision
 from cgtool.errors import UsageError
 
 
@@ -64,7 +65,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "tensorrt", "openvino", "onnx", "torch", "identity"]),
+    type=click.Choice(ENGINES),
     default="auto",
     show_default=True,
     help="What runs the network; auto takes the fastest usable, identity changes nothing.",
@@ -72,7 +73,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Where it runs.")
 @click.option(
     "--precision",
-    type=click.Choice(("auto", *ENGINE_PRECISIONS)),
+    type=click.Choice(PRECISIONS),
     default="auto",
     show_default=True,
     help="Its arithmetic.",
@@ -131,9 +132,9 @@ def convert(
     output: str | None,
     model: str | None,
     engines_dir: Path | None,
-    engine: Literal["auto", "torch", "openvino", "identity"],
+    engine: str,
     device: str,
-    precision: Literal["auto", "fp32", "bf16", "fp16"],
+    precision: EnginePrecision | Literal["auto"],
     size: int | Literal["auto", "native"] | None,
     smooth: float | None,
     detail: Literal["guided", "resize"],

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cgtool.backends.base import GeneratorSource
+from cgtool import pictures
+from cgtool.backends.base import GeneratorSource, Origin
 from cgtool.backends.engines import cached_engines_dir
 from cgtool.config import MAX_AUTO_SIZE, Direction
-from cgtool.conversion.translate import Size
+from cgtool.conversion.translate import Size, network_size
 from cgtool.errors import UsageError
 from cgtool.models.folder import Defaults, ModelFolder, checkpoint_key, engine_key
 from cgtool.models.lookup import resolve
@@ -68,7 +69,8 @@ def choose_model(to: str | None, model: str | None, engines_dir: Path | None) ->
 
 def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
     """A model folder's generator, described without loading it."""
-    key = engine_key(folder, direction)
+    key, target = engine_key(folder, direction), folder.target(direction)
+    (domain,) = (domain for domain in folder.domains if domain != target)
     return GeneratorSource(
         key=key,
         label=f"{folder.name} {direction}",
@@ -76,6 +78,13 @@ def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
         load=lambda: _load(folder, direction),
         direction=direction,
         places=(folder.path, cached_engines_dir(key)),  # beside the weights, or where they can't be written
+        origin=Origin(
+            model=folder.name,
+            domains=(domain, target),
+            weights_sha256=folder.weights[direction].sha256,
+            training_scale=folder.training_scale,
+            size=pictures.Size(*network_size(1920, 1080, folder.defaults.size, folder.training_scale)),
+        ),
     )
 
 

@@ -173,8 +173,6 @@ class Translator:
             self.warnings.append(f"the {before} engine does not take {width}x{height}: {now} ran instead")
         if len(self._milliseconds_per_megapixel) < _LONGEST_HISTORY:
             self._milliseconds_per_megapixel.append(seconds * 1e9 / (inputs.size / 3))
-        if self._backend.info.output_owner == "backend":
-            outputs = outputs.copy()
         return [replace(picture, result=output) for picture, output in zip(pictures, outputs, strict=True)]
 
     def milliseconds_per_megapixel(self) -> float | None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from cgtool.backends.base import BackendInfo, GeneratorSource
-from cgtool.backends.identity import IdentityBackend
+from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest
 from cgtool.conversion.jobs import plan
@@ -48,7 +48,7 @@ FAST = VideoOptions(preset="ultrafast")
 class FakeBackend(IdentityBackend):
     """Returns frames as they are until ``work`` says otherwise; counts what is asked of it."""
 
-    info = BackendInfo(engine="identity", device="cpu", precision="fp32", output_owner="caller", batch=4)
+    info = BackendInfo(engine="identity", device="cpu", precision="fp32", batch=4)
 
     def __init__(self, work: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]] = lambda frames, _: frames) -> None:
         self.work = work

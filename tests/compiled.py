@@ -12,15 +12,16 @@ from typing import Any
 import onnx
 import pytest
 
-from cgtool.backends import graph as graphs
-from cgtool.backends.manifest import SUFFIX
+from cgtool.backends import proof
+from cgtool.backends.onnx import export as onnx_export
+from cgtool.backends.spec import SUFFIX
+from cgtool.backends.torch.graph import FrameGraph
 from cgtool.models.folder import ModelFolder
 from cgtool.models.weights import save_model_folder
 from cgtool.tasks import export as task
-from cgtool.tasks import parity
 from tests.backends.support import small_generator
 
-_real = graphs.to_onnx
+_real = onnx_export.to_onnx
 _made: dict[tuple[str, str], bytes] = {}
 
 
@@ -35,7 +36,7 @@ def tiny_model(path: Path, seed: int = 0) -> ModelFolder:
     )
 
 
-def remembered(graph: graphs.FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
+def remembered(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
     """`to_onnx`, which takes seconds, once for each network."""
     digest = hashlib.sha256(str(graph.dtype).encode())
     for value in graph.state_dict().values():
@@ -52,8 +53,8 @@ def remembered(graph: graphs.FrameGraph, metadata: Mapping[str, str] | None = No
 def quick_exports() -> Iterator[pytest.MonkeyPatch]:
     """Export each network once, and measure speed for a moment only."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graphs, "to_onnx", remembered)
-        patch.setattr(task, "milliseconds_a_frame", lambda *args: parity.milliseconds_a_frame(*args, seconds=0.02))
+        patch.setattr(onnx_export, "to_onnx", remembered)
+        patch.setattr(proof, "SECONDS", 0.02)
         yield patch
 
 

@@ -9,8 +9,7 @@ from typing import Any, cast
 
 import click
 
-from cgtool.backends.table import ENGINES
-from cgtool.config import ENGINE_PRECISIONS
+from cgtool.backends.table import ENGINES, PRECISIONS
 from cgtool.conversion.look import LARGEST_SIZE, SMALLEST_SIZE, NetworkSize
 from cgtool.errors import UsageError
 
@@ -65,7 +64,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Where it runs.")
 @click.option(
     "--precision",
-    type=click.Choice(("auto", *ENGINE_PRECISIONS)),
+    type=click.Choice(PRECISIONS),
     default="auto",
     show_default=True,
     help="Its arithmetic.",

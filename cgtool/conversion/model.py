@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cgtool.backends.base import GeneratorSource
+from cgtool.backends.base import GeneratorSource, Origin
 from cgtool.backends.engines import cached_engines_dir
 from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE, Direction
 from cgtool.conversion.look import FullLook
+from cgtool.conversion.network import network_size
 from cgtool.errors import UsageError
 from cgtool.models.folder import Defaults, ModelFolder, checkpoint_key, engine_key
 from cgtool.models.lookup import resolve
@@ -67,7 +68,8 @@ def choose_model(to: str | None = None, model: str | None = None, engines_dir: P
 
 def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
     """A model folder's generator, described without loading it."""
-    key = engine_key(folder, direction)
+    key, target = engine_key(folder, direction), folder.target(direction)
+    (domain,) = (domain for domain in folder.domains if domain != target)
     return GeneratorSource(
         key=key,
         label=f"{folder.name} {direction}",
@@ -75,6 +77,13 @@ def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
         load=lambda: _load(folder, direction),
         direction=direction,
         places=(folder.path, cached_engines_dir(key)),  # beside the weights, or where they can't be written
+        origin=Origin(
+            model=folder.name,
+            domains=(domain, target),
+            weights_sha256=folder.weights[direction].sha256,
+            training_scale=folder.training_scale,
+            size=network_size(1920, 1080, folder.defaults.size, folder.training_scale),
+        ),
     )
 
 

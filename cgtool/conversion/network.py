@@ -150,8 +150,6 @@ class Network:
             self.warnings.append(f"the {before} engine does not take {Size.of(inputs[0])}: {now} ran instead")
         if len(self._milliseconds_per_megapixel) < _LONGEST_HISTORY:
             self._milliseconds_per_megapixel.append(seconds * 1e9 / (inputs.size / 3))
-        if self._backend.info.output_owner == "backend":
-            outputs = outputs.copy()
         return [Translated(one.frame, one.small, output) for one, output in zip(frames, outputs, strict=True)]
 
     def milliseconds_per_megapixel(self) -> float | None:

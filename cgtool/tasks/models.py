@@ -11,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 
 import cgtool
 from cgtool.backends.engines import FoundEngine, engines_of, milliseconds_here
-from cgtool.backends.manifest import SUFFIX
+from cgtool.backends.spec import SUFFIX
+from cgtool.backends.table import KINDS
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import ModelError, UsageError
 from cgtool.models.folder import ModelFolder, check_name
@@ -44,7 +45,7 @@ class EngineRow:
     """A compiled engine, as ``cgtool models list -v`` shows it. What can't be read off its manifest is None.
 
     Attributes:
-        name: As people call it.
+        name: Its name in messages.
         target: The domain that it leads to.
         size_bytes: Bytes on the disk.
         precision: The arithmetic of its convolutions.
@@ -164,7 +165,7 @@ def _engine_row(engine: FoundEngine, target: str) -> EngineRow:
         size_bytes=engine.file.size_bytes,
         precision=manifest.precision,
         psnr_db=manifest.parity.get("psnr_db"),
-        ms_per_megapixel=milliseconds_here(engine.file, "cuda:0" if manifest.format == "tensorrt" else "cpu"),
+        ms_per_megapixel=milliseconds_here(engine.file, KINDS[manifest.format].home()),
         problem=engine.problem,
     )
 

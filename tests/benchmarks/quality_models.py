@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from cgtool.backends.base import Backend
-from cgtool.backends.selection import Engine, EngineRequest, open_backend
+from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.change.measures import Meter
 from cgtool.conversion.model import Model, choose_model
 from cgtool.conversion.network import Network, Translated
@@ -67,7 +67,7 @@ class Generator:
         return network.infer([network.shrink(frame)])
 
 
-def open_generators(path: Path, domains: tuple[str, str], engine: Engine, stack: ExitStack) -> dict[str, Generator]:
+def open_generators(path: Path, domains: tuple[str, str], engine: str, stack: ExitStack) -> dict[str, Generator]:
     """A model's generators by the domain they lead to.
 
     Args:

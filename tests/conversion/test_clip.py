@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cgtool.backends.identity import IdentityBackend
+from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.conversion.clip import convert_clip
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.events import Advanced, Outcome

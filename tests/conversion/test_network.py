@@ -21,7 +21,7 @@ class FakeBackend:
     """Inverts frames; has memory for so many at once, and overwrites its output at every call."""
 
     def __init__(self, fits: int = 99) -> None:
-        self.info = BackendInfo("fake", "cpu", "fp32", "backend", 8)
+        self.info = BackendInfo("fake", "cpu", "fp32", 8)
         self.fits = fits
         self.calls: list[int] = []
         self._output = np.empty(0, np.uint8)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from cgtool.backends.base import BackendInfo
-from cgtool.backends.identity import IdentityBackend
+from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.conversion.jobs import Job
 from cgtool.conversion.look import NEUTRAL, FullLook
 from cgtool.conversion.network import Network
@@ -26,7 +26,7 @@ PLAIN = FullLook(size="native", smooth=0.0, texture=0.0, detail="resize")
 class Negative(IdentityBackend):
     """Inverts frames."""
 
-    info = BackendInfo(engine="fake", device="cpu", precision="fp32", output_owner="caller", batch=4)
+    info = BackendInfo(engine="fake", device="cpu", precision="fp32", batch=4)
 
     def infer(self, frames: Pixels) -> Pixels:
         return 255 - frames

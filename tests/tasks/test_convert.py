@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from cgtool.backends.base import BackendInfo, GeneratorSource
-from cgtool.backends.identity import IdentityBackend
+from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest
 from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Result, Started
@@ -42,7 +42,7 @@ MODEL = Model("nothing", "winter", SOURCE, 286, replace(LOOK, size="native"))
 class FakeBackend(IdentityBackend):
     """Returns frames as they are until ``work`` says otherwise; counts what is asked of it."""
 
-    info = BackendInfo(engine="fake", device="cpu", precision="fp32", output_owner="caller", batch=4)
+    info = BackendInfo(engine="fake", device="cpu", precision="fp32", batch=4)
 
     def __init__(self, work: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]] = lambda frames, _: frames) -> None:
         self.work = work

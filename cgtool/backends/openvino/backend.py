@@ -6,27 +6,27 @@ import contextlib
 import functools
 import sys
 from collections.abc import Sequence
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cgtool.backends import machine
-from cgtool.backends.base import BackendInfo, GeneratorSource
-from cgtool.backends.cache import onnx_graph
+from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, counted, last_words
+from cgtool.backends.onnx.graphs import onnx_graph
 from cgtool.config import EnginePrecision, cache_dir
 from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.pictures import Image
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 _MOST_STREAMS = 8
 """Each stream holds a frame's activations; more cores than this share streams instead."""
 
 
-class OpenVINOBackend:
+class OpenVINOBackend(Engine):
     """Runs the generator's ONNX graph in OpenVINO's CPU plugin.
 
-    Frames are spread over streams, one a core: as fast as all cores on one frame when the machine is otherwise idle,
+    Frames are spread over streams, one per core: as fast as all cores on one frame when the machine is otherwise idle,
     and 20-40% faster while a decoder and an encoder work beside it, since no core waits for the others at each layer.
 
     Args:
@@ -35,10 +35,6 @@ class OpenVINOBackend:
         latency: All cores work on one frame: for photographs, which come one at a time.
         engine: A compiled engine's files, as `cgtool.backends.manifest.EngineFile.read` gives them: xml and bin. None
             for the source's ONNX graph.
-
-    Attributes:
-        notes: What was done to open it.
-        warnings: What the user should know although it works.
 
     Raises:
         EngineError: OpenVINO is not installed, can't have the precision or refuses the graph.
@@ -88,26 +84,26 @@ class OpenVINOBackend:
             self._model = self._core.read_model(*engine)
             self._requests = self._compile()
         except RuntimeError as error:
-            raise EngineError(f"openvino: {self._label} can't be compiled: {_last_words(error)}") from error
-        # Several frames a stream, because a stream that is done waits for the batch's last frame.
+            raise EngineError(f"openvino: {self._label} can't be compiled: {last_words(error)}") from error
+        # Several frames per stream, because a stream that is done waits for the batch's last frame.
         batch = 1 if latency else 4 * self._streams
-        self.info = BackendInfo("openvino", f"cpu ({machine.cpu_name()})", precision, "caller", batch)
+        self.info = BackendInfo("openvino", f"cpu ({machine.cpu_name()})", precision, batch)
 
     def _compile(self) -> list[Any]:
-        """One inference request a stream."""
+        """One inference request per stream."""
         compiled = self._core.compile_model(self._model, "CPU", self._properties)
         return [compiled.create_infer_request() for _ in range(self._streams)]
 
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def infer(self, frames: Image) -> Image:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         if self._model is None:
-            raise EngineError("openvino: the backend is closed")
+            raise closed("openvino")
         try:
             return self._run(frames)
         except (RuntimeError, MemoryError) as error:
             raise self._translated(error, frames.shape) from error
 
-    def _run(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _run(self, frames: Image) -> Image:
         translated = np.empty_like(frames, order="C")
         self._requests = requests = self._requests or self._compile()
         try:
@@ -130,7 +126,7 @@ class OpenVINOBackend:
         return translated
 
     def _translated(self, error: RuntimeError | MemoryError, shape: tuple[int, ...]) -> EngineError:
-        words, size = _last_words(error), "x".join(map(str, shape))
+        words, size = last_words(error), counted(shape)
         if isinstance(error, MemoryError) or "Failed to allocate" in words or "bad alloc" in words.replace("_", " "):
             return OutOfMemoryError(
                 f"openvino: out of memory ({self._label}, {size}): {words}",
@@ -142,14 +138,6 @@ class OpenVINOBackend:
         """Release the compiled network."""
         self._requests = []
         self._model = None
-
-    def __enter__(self) -> OpenVINOBackend:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def default_precision() -> Literal["fp32", "bf16"]:
@@ -187,9 +175,3 @@ def core() -> Any:  # noqa: ANN401  # OpenVINO has no types
     next signal that Python handles, such as Ctrl-C, crashes the process.
     """
     return import_openvino().Core()
-
-
-def _last_words(error: Exception) -> str:
-    """The last line of an error: OpenVINO puts the places in its own source first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cgtool.backends import machine
-from cgtool.backends.base import BackendInfo
+from cgtool.backends.base import BackendInfo, Engine, closed, counted, last_words
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.pictures import Image
 
 _OUT_OF_MEMORY = ("Failed to allocate", "bad allocation", "bad_alloc", "out of memory")
 _ERRORS_ONLY = 3
 
 
-class ONNXBackend:
-    """Runs a generator's ONNX graph (`cgtool.backends.graph.to_onnx`) in ONNX Runtime.
+class ONNXBackend(Engine):
+    """Runs a generator's ONNX graph (`cgtool.backends.onnx.export.to_onnx`) in ONNX Runtime.
 
     Args:
-        onnx: The serialised graph.
-        label: What people call the generator; for messages.
-        precision: What the graph's convolutions are written in. A CPU computes FP16 ones in FP32.
+        onnx: The serialized graph.
+        label: The generator's name in messages.
+        precision: The type that the graph's convolutions are written in. A CPU computes FP16 ones in FP32.
         device: ``cpu``, or ``cuda:N`` with the package onnxruntime-gpu.
 
     Raises:
@@ -47,38 +45,30 @@ class ONNXBackend:
         try:
             self._session: Any = runtime.InferenceSession(onnx, options, providers=[provider])
         except Exception as error:  # its exceptions have no common class
-            raise EngineError(f"onnx: {label} is refused: {_last_words(error)}") from error
+            raise EngineError(f"onnx: {label} is refused: {last_words(error)}") from error
         if provider[0] not in self._session.get_providers():
             raise EngineError(f"onnx: {device} can't be used by this onnxruntime", hint="See its own warnings above")
-        self.info = BackendInfo("onnx", f"{device} ({name})", precision, "caller", 1 if device == "cpu" else 4)
+        self.info = BackendInfo("onnx", f"{device} ({name})", precision, 1 if device == "cpu" else 4)
 
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def infer(self, frames: Image) -> Image:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         if self._session is None:
-            raise EngineError("onnx: the backend is closed")
+            raise closed("onnx")
         try:
             (translated,) = self._session.run(["translated"], {"frames": frames})
         except Exception as error:  # its exceptions have no common class
-            words, size = _last_words(error), "x".join(map(str, frames.shape))
+            words, size = last_words(error), counted(frames.shape)
             if isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY):
                 raise OutOfMemoryError(
                     f"onnx: out of memory ({self._label}, {size}): {words}",
                     hint="A smaller --batch or --size needs less",
                 ) from error
             raise EngineError(f"onnx: {self._label} failed ({size}): {words}") from error
-        return cast("NDArray[np.uint8]", translated)
+        return cast(Image, translated)
 
     def close(self) -> None:
         """Release the session."""
         self._session = None
-
-    def __enter__(self) -> ONNXBackend:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def import_runtime() -> ModuleType:
@@ -94,8 +84,3 @@ def import_runtime() -> ModuleType:
             f"onnxruntime can't be imported: {error}", hint="Run: pip install 'cgtool[onnxruntime]'"
         ) from error
     return cast(ModuleType, onnxruntime)
-
-
-def _last_words(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -1,27 +1,36 @@
 """Runs TensorRT engines on NVIDIA GPUs: upload, compute and download at the same time.
 
-Every name and signature of TensorRT is checked against the bindings of 11.4, and stand-ins for TensorRT and CUDA drive
-the code (tests/backends/tensorrt). It has not yet run on a GPU: ``make test-tensorrt`` proves it on a machine with one.
+A GPU has one engine that computes and two that copy, one for each direction. Frames go through in chunks, and each
+chunk through three streams, one for each of the three. Two slots hold what a chunk needs on its way (double
+buffering). So while chunk 2 is computed in one slot, chunk 1 leaves the other and chunk 3 enters it behind::
+
+    uploads     1  2     3  4
+    computes       1  2     3  4
+    downloads         1  2     3  4
+    slot        A  B     A  B
+
+Events keep the order: a stream waits on the GPU for the event of the one before, and this thread waits only when it
+needs a slot again whose chunk is still on its way back.
+
+The code has not yet run on a GPU: ``make test-tensorrt`` proves it on a machine with one.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from cgtool.backends.base import BackendInfo
-from cgtool.backends.manifest import Shape, Shapes
-from cgtool.backends.tensorrt_builder import FRAMES, TRANSLATED, Log, load_tensorrt, log_of
+from cgtool.backends.base import BackendInfo, Engine, closed, counted
+from cgtool.backends.spec import Shape, Shapes
+from cgtool.backends.tensorrt.bindings import FRAMES, TRANSLATED, Log, load_tensorrt, log_of
+from cgtool.backends.tensorrt.cuda import Cuda
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError
+from cgtool.pictures import Image, Size
 
 if TYPE_CHECKING:
     import tensorrt  # its types are Any to mypy; the contract test checks names by them
@@ -34,72 +43,6 @@ _FOREIGN_PLAN = (
 )
 
 
-class Cuda:
-    """What the backend needs of CUDA, from PyTorch. Tests put a stand-in in its place.
-
-    Args:
-        device: ``cuda`` or ``cuda:N``.
-
-    Attributes:
-        name: The GPU's.
-
-    Raises:
-        EngineError: PyTorch sees no such GPU.
-    """
-
-    def __init__(self, device: str) -> None:
-        self._device = torch.device(device)
-        if self._device.type != "cuda" or (self._device.index or 0) >= torch.cuda.device_count():
-            raise EngineError(f"tensorrt: PyTorch sees no GPU {device}", hint="See https://pytorch.org/get-started")
-        self.name = torch.cuda.get_device_name(self._device)
-
-    def current(self) -> AbstractContextManager[object]:
-        """TensorRT works on the thread's current device."""
-        return torch.cuda.device(self._device)
-
-    def stream(self) -> torch.cuda.Stream:
-        """A stream of its own: on the default one TensorRT synchronises the whole device."""
-        return torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-
-    def event(self) -> torch.cuda.Event:
-        """An event on which a thread sleeps, so that decoder and encoder have the CPU."""
-        return torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
-
-    def pinned(self, *shape: int) -> Tensor:
-        """Bytes of the host's memory that the GPU copies from and to by itself."""
-        return torch.empty(shape, dtype=torch.uint8, pin_memory=True)
-
-    def empty(self, *shape: int) -> Tensor:
-        """Bytes of the GPU's memory."""
-        return torch.empty(shape, dtype=torch.uint8, device=self._device)
-
-    def copy(self, target: Tensor, source: Tensor, stream: torch.cuda.Stream) -> None:
-        """Copy when the stream gets there."""
-        with torch.cuda.stream(stream):
-            target.copy_(source, non_blocking=True)
-
-    def capture(self, work: Callable[[], None], stream: torch.cuda.Stream) -> torch.cuda.CUDAGraph:
-        """What ``work`` puts on the stream, as a graph; nothing of it runs."""
-        graph = torch.cuda.CUDAGraph()
-        # The other modes fail if another thread, such as a decoder's, asks CUDA for memory meanwhile.
-        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-            work()
-        return graph
-
-    def replay(self, graph: torch.cuda.CUDAGraph, stream: torch.cuda.Stream) -> None:
-        """Put a graph's work on the stream."""
-        with torch.cuda.stream(stream):
-            graph.replay()
-
-    def synchronize(self) -> None:
-        """Wait for all work."""
-        torch.cuda.synchronize(self._device)
-
-    def release(self) -> None:
-        """Return what PyTorch keeps for reuse, so that a smaller batch finds its memory in one piece."""
-        torch.cuda.empty_cache()
-
-
 class _Slot:
     """One of the places that chunks take turns in, with all that a chunk needs on its way.
 
@@ -109,7 +52,7 @@ class _Slot:
     def __init__(self, cuda: Cuda, context: tensorrt.IExecutionContext) -> None:
         self.context = context
         self.uploaded, self.computed, self.downloaded = cuda.event(), cuda.event(), cuda.event()
-        self.result: NDArray[np.uint8] | None = None  # where the chunk that is under way is to go
+        self.result: Image | None = None  # where the chunk that is under way is to go
         self.clear()
 
     def clear(self) -> None:
@@ -141,24 +84,20 @@ class _Slot:
             self.result = None
 
 
-class TensorRTBackend:
+class TensorRTBackend(Engine):
     """Runs a TensorRT engine.
 
-    A batch goes through in chunks of the engine's best batch. Two slots take turns, so that one chunk is uploaded and
-    another downloaded while a third is computed. From the second chunk of a shape on, a slot replays a CUDA graph.
+    A batch goes through in chunks of the engine's best batch, in two slots that take turns. From the second chunk of a
+    shape on, a slot replays a CUDA graph: one launch instead of one for each layer.
 
     Args:
-        engine: As `cgtool.backends.tensorrt_builder.build_engine` returns it.
-        label: What people call it; for messages.
+        engine: As `cgtool.backends.tensorrt.builder.build_engine` returns it.
+        label: Its name in messages.
         device: ``cuda:N``.
-        precision: What the engine was built from; for ``info``.
+        precision: The arithmetic of the graph that the engine was built from; for ``info``.
         shapes: The shapes that the engine was built for. A batch below the smallest is filled up.
         version_compatible: It was built so. It then holds code for the host, which is refused otherwise: an engine is
             to be trusted like a program.
-
-    Attributes:
-        info: What it runs on and how.
-        warnings: What the user should know although it works.
 
     Raises:
         EngineError: TensorRT or the GPU is missing, or the engine is of another GPU or version, or not what is said.
@@ -179,9 +118,7 @@ class TensorRTBackend:
         self._label, self._device, self._shapes = label, device, shapes
         self._log: Log = log_of(trt)
         self._cuda = Cuda(device)
-        self.info = BackendInfo(
-            "tensorrt", f"{device} ({self._cuda.name})", precision, "caller", batch=_CHUNKS * shapes.opt[0]
-        )
+        self.info = BackendInfo("tensorrt", f"{device} ({self._cuda.name})", precision, batch=_CHUNKS * shapes.opt[0])
         self.warnings: list[str] = []
         self._use_graphs = True
         self._shape: Shape | None = None  # of the chunks that the slots have memory for
@@ -203,24 +140,23 @@ class TensorRTBackend:
                     raise self._log.failure(f"tensorrt: {label} can't be opened on {device}")
                 self._slots.append(_Slot(self._cuda, context))
 
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def infer(self, frames: Image) -> Image:
         """Translate frames (see `cgtool.backends.base.Backend.infer`).
 
         Raises:
             EngineError: Also if the frames' height or width is outside the engine's shapes.
         """
         if self._engine is None:
-            raise EngineError("tensorrt: the backend is closed")
+            raise closed("tensorrt")
         count, height, width, _ = frames.shape
         smallest, best = self._shapes.min[0], self._shapes.opt[0]
         if (best, height, width) not in self._shapes:
             raise EngineError(
-                f"tensorrt: {self._label} can't take frames of {height}x{width}: it was built for {self._shapes} "
-                "(batch x height x width)",
+                f"tensorrt: {self._label} can't take frames of {Size(width, height)}: it was built for {self._shapes}",
                 hint="Run cgtool export with --min, --opt and --max around that size",
             )
         translated = np.empty(frames.shape, np.uint8)
-        doing = f"tensorrt: {self._label} failed on {self._device} ({'x'.join(map(str, frames.shape))})"
+        doing = f"tensorrt: {self._label} failed on {self._device} ({counted(frames.shape)})"
         with self._cuda.current(), self._log.translated(doing):
             try:
                 for index, start in enumerate(range(0, count, best)):
@@ -244,14 +180,14 @@ class TensorRTBackend:
         size = 0
         for slot in self._slots:
             if not slot.fit(self._cuda, shape):
-                raise self._log.failure(f"tensorrt: {self._label} refuses the shape {'x'.join(map(str, shape))}")
+                raise self._log.failure(f"tensorrt: {self._label} refuses {counted(shape)}")
             size = max(size, slot.context.update_device_memory_size_for_shapes())
         self._scratch = self._cuda.empty(max(size, 1))
         for slot in self._slots:
             slot.context.set_device_memory(self._scratch.data_ptr(), size)
         self._shape = shape
 
-    def _start(self, slot: _Slot, chunk: NDArray[np.uint8], result: NDArray[np.uint8]) -> None:
+    def _start(self, slot: _Slot, chunk: Image, result: Image) -> None:
         """Send a chunk on its way: three streams, each waiting for the one before."""
         slot.host_in.numpy()[: len(chunk)] = chunk  # what is left of a smallest batch is translated for nothing
         self._cuda.copy(slot.device_in, slot.host_in, self._uploads)
@@ -307,14 +243,6 @@ class TensorRTBackend:
             self._slots.clear()
             self._engine = None
             self._runtime = None
-
-    def __enter__(self) -> TensorRTBackend:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _check(engine: tensorrt.ICudaEngine, uint8: tensorrt.DataType, label: str, shapes: Shapes) -> None:

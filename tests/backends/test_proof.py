@@ -10,11 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cgtool.backends.identity import IdentityBackend
-from cgtool.backends.manifest import Shapes
+from cgtool.backends.identity.backend import IdentityBackend
+from cgtool.backends.proof import Parity, Worst, compare, milliseconds_per_frame
+from cgtool.backends.spec import Shapes
 from cgtool.config import EnginePrecision
-from cgtool.errors import CgtoolError, UsageError
-from cgtool.tasks.parity import Parity, Worst, check_photographs, compare, milliseconds_a_frame, photographs
+from cgtool.errors import CgtoolError
+from cgtool.pictures import Size
 
 PICTURE = np.random.default_rng(0).integers(40, 200, (64, 96, 3), dtype=np.uint8)
 
@@ -37,7 +38,7 @@ def compared(work: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> tuple[Pa
 
 def test_equal_results_pass_at_every_precision() -> None:
     parity, _ = compared(lambda frames: frames)
-    assert parity == Parity(1, 99.0, 0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    assert parity == Parity(1, 99.0, 0, 0.0, 0.0, 1.0)
     assert all(parity.passes(precision) for precision in ("fp32", "bf16", "fp16", "int8"))
 
 
@@ -54,29 +55,16 @@ def test_figures_of_a_known_difference(levels: int, psnr: float, passed: set[str
     parity, _ = compared(lambda frames: frames + np.uint8(levels))
     assert parity.psnr_db == pytest.approx(psnr, abs=0.01)
     assert (parity.max_levels, parity.mean_levels) == (levels, levels)
-    assert (parity.edge_mean_levels, parity.middle_mean_levels) == (levels, levels)
     precisions: list[EnginePrecision] = ["fp32", "bf16", "fp16", "int8"]
     assert {precision for precision in precisions if parity.passes(precision)} == passed
     assert parity.to_json()["psnr_db"] == pytest.approx(psnr, abs=0.01)
-
-
-def test_edges_are_looked_at_apart() -> None:
-    def spoil(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        spoilt: NDArray[np.uint8] = frames.copy()
-        spoilt[:, -1] += 20
-        return spoilt
-
-    parity, _ = compared(spoil)
-    assert parity.middle_mean_levels == 0
-    assert parity.edge_mean_levels > 0.5
-    assert parity.max_levels == 20
 
 
 @pytest.mark.parametrize("level", [0, 128])
 def test_flat_results_never_pass(level: int) -> None:
     parity, _ = compared(lambda frames: np.full_like(frames, level))
     assert parity.constant_share == 1
-    assert not Parity(1, 99.0, 0, 0, 0, 0, constant_share=0.1, banding=1.0).passes("int8")
+    assert not Parity(1, 99.0, 0, 0, constant_share=0.1, banding=1.0).passes("int8")
 
 
 def test_a_flat_picture_that_pytorch_makes_is_no_fault() -> None:
@@ -129,26 +117,9 @@ def test_the_worst_picture_is_kept_for_a_look(tmp_path: Path) -> None:
         worst.save(tmp_path / "file" / "worst.png")
 
 
-def test_photographs_come_from_a_folder_or_ship_with_the_tool(tmp_path: Path) -> None:
-    (shipped,) = photographs(None, tmp_path, 100)
-    assert min(shipped.shape[:2]) == 100
-    assert shipped.std() > 30
-    Image.fromarray(PICTURE).save(tmp_path / "sample.jpg")
-    assert len(photographs(None, tmp_path, 100)) == 2
-    folder = tmp_path / "photos"
-    (folder / "deep").mkdir(parents=True)
-    with pytest.raises(UsageError, match=r"no photograph to compare.*--calibration"):
-        photographs(folder, tmp_path, 100)
-    for number in range(20):
-        Image.fromarray(PICTURE).save(folder / "deep" / f"{number:02}.png")
-    (folder / "notes.txt").write_text("no picture")
-    assert [picture.shape for picture in photographs(folder, tmp_path, 32)] == [(32, 48, 3)] * 8
-    assert len(photographs(folder, tmp_path, 32, limit=15)) == 15
-
-
 def test_speed_is_the_median_of_a_frame() -> None:
     engines = [Engine(), Engine()]
-    milliseconds = milliseconds_a_frame(engines, 16, 24, seconds=0.001)
+    milliseconds = milliseconds_per_frame(engines, Size(24, 16), seconds=0.001)
     assert len(milliseconds) == 2
     assert all(0 < value < 1000 for value in milliseconds)
     assert {len(engine.seen) for engine in engines} == {len(engines[0].seen)}, "in turns"
@@ -168,15 +139,3 @@ def test_a_sky_in_bands_does_not_pass() -> None:
     )
     assert noisy.banding < 1.2
     assert noisy.passes("int8")
-
-
-def test_a_broken_photograph_is_left_out_and_none_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    with pytest.raises(UsageError, match="no photograph to compare"):
-        photographs(tmp_path, tmp_path, 64)
-    Image.fromarray(PICTURE).save(tmp_path / "good.png")
-    assert len(photographs(tmp_path, tmp_path, 64)) == 1
-    check_photographs(tmp_path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="it holds no pictures"):
-        check_photographs(tmp_path / "empty")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cgtool.backends.torch_backend import TorchBackend
+from cgtool.backends.torch.backend import TorchBackend
 from cgtool.errors import EngineError, OutOfMemoryError
 from tests.backends.support import Sources, source_of
 
@@ -29,7 +29,7 @@ class Broken(nn.Module):
 def test_running_out_of_memory_is_told_apart() -> None:
     with (
         TorchBackend(source_of(Greedy(), 4, "greedy")) as backend,
-        pytest.raises(OutOfMemoryError, match=r"greedy, 1x16x16x3.*smaller --batch"),
+        pytest.raises(OutOfMemoryError, match=r"greedy, 1 frame of 16x16.*smaller --batch"),
     ):
         backend.infer(FRAMES)
 

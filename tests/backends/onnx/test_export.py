@@ -12,13 +12,14 @@ from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
-from cgtool.backends.graph import FrameGraph, frame_graph, to_onnx
-from cgtool.backends.onnx_backend import ONNXBackend
-from cgtool.backends.openvino_backend import OpenVINOBackend
+from cgtool.backends.onnx.backend import ONNXBackend
+from cgtool.backends.onnx.export import to_onnx
+from cgtool.backends.openvino.backend import OpenVINOBackend
+from cgtool.backends.torch.graph import FrameGraph, frame_graph
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError
+from tests.backends.onnx.tensorrt_readiness import tensor_types
 from tests.backends.support import Sources, expected, psnr
-from tests.backends.tensorrt_readiness import tensor_types
 
 AGREEMENT = {"fp32": 60.0, "fp16": 45.0}
 
@@ -136,6 +137,6 @@ def test_a_graph_that_takes_no_frames_is_told_apart(sources: Sources) -> None:
     foreign.graph.input[0].name = foreign.graph.node[0].input[0] = "picture"
     with (
         ONNXBackend(foreign.SerializeToString(), label="resnet", precision="fp32") as backend,
-        pytest.raises(EngineError, match=r"onnx: resnet failed \(1x8x8x3\)"),
+        pytest.raises(EngineError, match=r"onnx: resnet failed \(1 frame of 8x8\)"),
     ):
         backend.infer(np.zeros((1, 8, 8, 3), np.uint8))

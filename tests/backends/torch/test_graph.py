@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cgtool.backends.graph import SMALLEST_SIDE, FrameGraph, reduce_precision
+from cgtool.backends.torch.graph import SMALLEST_SIDE, FrameGraph, reduce_precision
 from tests.backends.support import Sources, psnr
 
 

@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from cgtool.config import EnginePrecision
+from tests.backends.onnx.tensorrt_readiness import problems
 from tests.backends.support import Sources
-from tests.backends.tensorrt_readiness import problems
 
 GRAPHS = [
     *itertools.product(["resnet", "resize", "unet", "summer2winter"], ["fp32", "fp16"]),

@@ -1,4 +1,4 @@
-"""OpenVINO's own files (IR) of an ONNX graph, and 8-bit quantisation of it."""
+"""OpenVINO's own files (IR) of an ONNX graph, and 8-bit quantization of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cgtool.backends.openvino_backend import core, import_openvino
+from cgtool.backends.openvino.backend import core, import_openvino
 from cgtool.errors import EngineError
+from cgtool.pictures import Image
 
 
 def openvino_version() -> str:
@@ -25,7 +23,7 @@ def to_ir(model: bytes | Any, *, half: bool) -> list[bytes]:  # noqa: ANN401  # 
     """A model as the contents of its ``.xml`` and ``.bin`` files.
 
     Args:
-        model: A serialised ONNX graph, or what `quantized` gives.
+        model: A serialized ONNX graph, or the result of `quantized`.
         half: Store weights in FP16.
 
     Raises:
@@ -42,12 +40,12 @@ def to_ir(model: bytes | Any, *, half: bool) -> list[bytes]:  # noqa: ANN401  # 
         raise EngineError(f"openvino: the graph can't be converted: {error}") from error
 
 
-def quantized(onnx: bytes, calibration: Sequence[NDArray[np.uint8]]) -> Any:  # noqa: ANN401  # OpenVINO has no types
-    """An ONNX graph with 8-bit weights and activations in its convolutions (post-training quantisation, NNCF).
+def quantized(onnx: bytes, calibration: Sequence[Image]) -> Any:  # noqa: ANN401  # OpenVINO has no types
+    """An ONNX graph with 8-bit weights and activations in its convolutions (post-training quantization, NNCF).
 
     Args:
-        onnx: The serialised graph, FP32.
-        calibration: Frames on which the activations' ranges are measured: uint8, (1, height, width, 3) each.
+        onnx: The serialized graph, FP32.
+        calibration: Pictures on which the activations' ranges are measured: RGB, uint8, (height, width, 3) each.
 
     Raises:
         EngineError: NNCF is not installed or fails.
@@ -60,9 +58,9 @@ def quantized(onnx: bytes, calibration: Sequence[NDArray[np.uint8]]) -> Any:  # 
         try:
             return nncf.quantize(
                 core().read_model(onnx),
-                nncf.Dataset(list(calibration), lambda frames: {"frames": frames}),
+                nncf.Dataset(list(calibration), lambda picture: {"frames": picture[None]}),
                 preset=nncf.QuantizationPreset.MIXED,
                 subset_size=len(calibration),
             )
         except (RuntimeError, ValueError, nncf.InternalError) as error:
-            raise EngineError(f"nncf can't quantise the graph: {error}", hint="Use --fp16") from error
+            raise EngineError(f"nncf can't quantize the graph: {error}", hint="Use --fp16") from error

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import copy
-from types import TracebackType
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.backends import cudnn
 
 from cgtool.backends import machine
-from cgtool.backends.base import BackendInfo, GeneratorSource
-from cgtool.backends.graph import FrameGraph, reduce_precision
+from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, counted
+from cgtool.backends.torch.graph import FrameGraph, reduce_precision
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.pictures import Image
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _OUT_OF_MEMORY = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED")
-"""What PyTorch, CUDA, cuBLAS and cuDNN say in a RuntimeError when memory runs out."""
+"""Words of PyTorch, CUDA, cuBLAS and cuDNN in the RuntimeError of a memory that ran out."""
 
 
-class TorchBackend:
+class TorchBackend(Engine):
     """Runs the generator as PyTorch does.
 
     Args:
@@ -62,20 +60,20 @@ class TorchBackend:
             raise self._translated(error, "opening") from error
         name = machine.cpu_name() if on_cpu else torch.cuda.get_device_name(self._device)
         # A batch gains nothing on a CPU; on a GPU it fills the small feature maps' launches.
-        self.info = BackendInfo("torch", f"{device} ({name})", precision, "caller", batch=1 if on_cpu else 4)
+        self.info = BackendInfo("torch", f"{device} ({name})", precision, batch=1 if on_cpu else 4)
 
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def infer(self, frames: Image) -> Image:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         if self._graph is None:
-            raise EngineError("torch: the backend is closed")
+            raise closed("torch")
         # PyTorch warns of arrays that can't be written, although nothing writes them.
         batch = torch.from_numpy(frames if frames.flags.writeable else frames.copy())
         try:
             with torch.inference_mode():
                 result = self._graph(batch) if self._stream is None else self._on_gpu(self._graph, self._stream, batch)
         except (RuntimeError, MemoryError) as error:
-            raise self._translated(error, "x".join(map(str, frames.shape))) from error
-        translated: NDArray[np.uint8] = result.numpy()
+            raise self._translated(error, counted(frames.shape)) from error
+        translated: Image = result.numpy()
         return translated
 
     def _on_gpu(self, graph: FrameGraph, stream: torch.cuda.Stream, batch: Tensor) -> Tensor:
@@ -108,11 +106,3 @@ class TorchBackend:
             self._graph = None
             torch.cuda.empty_cache()
         self._graph = None
-
-    def __enter__(self) -> TorchBackend:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -1,26 +1,21 @@
-"""The graph that takes frames and gives frames: what every engine runs, and what is exported."""
+"""The network between two casts, a graph that takes frames and gives frames: all engines are compiled from it."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from cgtool.config import EnginePrecision
-from cgtool.errors import EngineError
-
-if TYPE_CHECKING:
-    import onnx
 
 SMALLEST_SIDE = 8
 """Pixels. A ResNet generator reflects feature maps by one pixel at a quarter of the size, so they need at least two."""
 
 
 class FrameGraph(nn.Module):
-    """A generator between two casts: normalising, layout, padding, cropping and rounding are inside.
+    """A generator between two casts: normalizing, layout, padding, cropping and rounding are inside.
 
     It is in eval mode. The first operation is the cast from uint8 and the last the cast back: TensorRT does nothing
     else with uint8.
@@ -82,7 +77,7 @@ class FrameGraph(nn.Module):
 
 
 class _Float32(nn.Module):
-    """Computes a normalisation in FP32 on half-precision features."""
+    """Computes a normalization in FP32 on half-precision features."""
 
     def __init__(self, norm: nn.Module) -> None:
         super().__init__()
@@ -93,7 +88,7 @@ class _Float32(nn.Module):
 
 
 def reduce_precision(generator: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Cast the generator's convolutions to ``dtype`` (float16 or bfloat16), in place; normalisations keep FP32 weights.
+    """Cast the generator's convolutions to ``dtype`` (float16 or bfloat16), in place; normalizations keep FP32 weights.
 
     Under float16 instance and group norms are computed in FP32 as well: a variance over activations of +-512 exceeds
     what float16 holds. bfloat16 has the range of FP32, and PyTorch sums its statistics in FP32 anyway.
@@ -112,60 +107,3 @@ def frame_graph(generator: nn.Module, stride: int, precision: EnginePrecision) -
     if precision == "fp32":
         return FrameGraph(generator, stride)
     return FrameGraph(reduce_precision(copy.deepcopy(generator), torch.float16), stride, torch.float16)
-
-
-def to_onnx(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
-    """Serialise the graph as ONNX (opset 18) with dynamic batch, height and width.
-
-    Input ``frames`` and output ``translated``: uint8, (batch, height, width, 3).
-
-    Args:
-        graph: See `frame_graph`.
-        metadata: What the file says of itself (``metadata_props``).
-
-    Raises:
-        EngineError: A package that PyTorch's exporter needs is missing, or the network can't be exported.
-    """
-    dynamic = torch.export.Dim.DYNAMIC
-    example = torch.zeros(2, 61, 83, 3, dtype=torch.uint8)  # sizes that the exporter can't take for constants
-    try:
-        import onnx
-
-        program = torch.onnx.export(
-            graph,
-            (example,),
-            dynamo=True,
-            opset_version=18,
-            dynamic_shapes=({0: dynamic, 1: dynamic, 2: dynamic},),
-            input_names=["frames"],
-            output_names=["translated"],
-            verbose=False,
-        )
-    except ImportError as error:
-        raise EngineError(f"PyTorch can't write ONNX: {error}", hint="Run: pip install onnx onnxscript") from error
-    except torch.onnx.OnnxExporterError as error:
-        raise EngineError(f"the network can't be exported to ONNX: {error}") from error
-    assert program is not None  # what dynamo=True promises
-    model = program.model_proto
-    _read_shapes_from_floats(model.graph)
-    # Sizes that the exporter holds for equal are not for tiny frames: ONNX Runtime would reuse buffers by them.
-    del model.graph.value_info[:]
-    onnx.helper.set_model_props(model, dict(metadata or {}))
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise EngineError(f"the exported network is no valid ONNX: {error}") from error
-    return cast(bytes, model.SerializeToString())
-
-
-def _read_shapes_from_floats(graph: onnx.GraphProto) -> None:
-    """Let nothing but the first Cast read the uint8 input: the exporter takes sizes from it, which TensorRT refuses."""
-    (frames,) = (value.name for value in graph.input)
-    (cast_node,) = (node for node in graph.node if node.op_type == "Cast" and frames in node.input)
-    for node in graph.node:
-        if node is not cast_node:
-            node.input[:] = [cast_node.output[0] if name == frames else name for name in node.input]
-    nodes = [cast_node, *(node for node in graph.node if node is not cast_node)]
-    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(copies)

@@ -1,161 +1,22 @@
-"""TensorRT engines from ONNX graphs. Supports TensorRT 10.12 or newer and 11.
+"""TensorRT engines from ONNX graphs.
 
-Every name and signature used here is checked against TensorRT 11.4's Python bindings, and a recording stand-in drives
-the code (tests/backends/tensorrt). It has not yet run on a GPU: ``make test-tensorrt`` proves it on a machine with one.
-
-TensorRT's types are ``Any`` to mypy, because it ships none; the annotations are what the contract test checks names by.
+It has not yet run on a GPU: ``make test-tensorrt`` proves it on a machine with one.
 """
 
 from __future__ import annotations
 
-import functools
-import re
-from collections import deque
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from cgtool.backends.cache import write_atomically
-from cgtool.backends.manifest import Shapes
-from cgtool.errors import EngineError, OutOfMemoryError, UsageError
+from cgtool.backends.spec import BuildOptions, Progress, Shapes
+from cgtool.backends.tensorrt.bindings import FRAMES, TRANSLATED, compute_capability, log_of
+from cgtool.errors import EngineError
+from cgtool.files import write_whole
 
 if TYPE_CHECKING:
     import tensorrt
-
-FRAMES, TRANSLATED = "frames", "translated"
-"""The graph's input and output, both uint8 of shape (batch, height, width, 3); see `cgtool.backends.graph.to_onnx`."""
-
-_OLDEST, _UNKNOWN = (10, 12), (12, 0)
-_KEPT_LINES = 8
-_OUT_OF_MEMORY = ("out of memory", "outofmemory", "could not be allocated")
-"""What TensorRT, CUDA and PyTorch say, in lower case, when the GPU's memory runs out."""
-
-Progress = Callable[[str, int, int], bool]
-"""Called with a phase's name, how many of its steps are done and how many it has; returns False to cancel. It is called
-from TensorRT's threads, and phases nest."""
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """How an engine is built.
-
-    Attributes:
-        shapes: (batch, height, width) of the frames: the optimisation profile.
-        workspace_mb: Limit of the memory for a layer's intermediate results, in MiB; None for all of the GPU's.
-        timing_cache: File that keeps what was measured, so that a similar build takes seconds; None for none.
-        optimization_level: 0 (quick to build) to 5 (searches longest).
-        hardware_compatible: Runs on other GPUs too, somewhat slower: all since Ampere if built on one of these, else
-            all of the same compute capability.
-        version_compatible: Runs on newer TensorRT of the same major version too. Such an engine holds host code.
-
-    Raises:
-        UsageError: A number is out of range.
-    """
-
-    shapes: Shapes
-    workspace_mb: int | None = None
-    timing_cache: Path | None = None
-    optimization_level: int = 3
-    hardware_compatible: bool = False
-    version_compatible: bool = False
-
-    def __post_init__(self) -> None:
-        if self.workspace_mb is not None and self.workspace_mb < 1:
-            raise UsageError(f"--workspace {self.workspace_mb} is no size in MB", hint="Use 1 or more")
-        if not 0 <= self.optimization_level <= 5:
-            raise UsageError(f"TensorRT has no optimisation level {self.optimization_level}", hint="Use 0 to 5")
-
-
-def load_tensorrt() -> ModuleType:
-    """Import TensorRT: the only place that does.
-
-    Raises:
-        EngineError: It is not installed, or of a version that is not supported.
-    """
-    try:
-        import tensorrt
-    except (ImportError, OSError) as error:  # on Windows a missing library is an OSError
-        raise EngineError(f"tensorrt can't be imported: {error}", hint="Run: pip install cgtool[tensorrt]") from error
-    version = re.match(r"(\d+)\.(\d+)", tensorrt.__version__)
-    if version is None or not _OLDEST <= (int(version[1]), int(version[2])) < _UNKNOWN:
-        raise EngineError(
-            f"TensorRT {tensorrt.__version__} is not supported: 10.12 or newer and 11 are",
-            hint="Run: pip install --upgrade cgtool[tensorrt]",
-        )
-    module: ModuleType = tensorrt
-    return module
-
-
-def tensorrt_version() -> str:
-    """TensorRT's version, such as ``11.4.0.106``.
-
-    Raises:
-        EngineError: See `load_tensorrt`.
-    """
-    return str(load_tensorrt().__version__)
-
-
-def compute_capability(device: int) -> str:
-    """A GPU's compute capability, such as ``8.9``.
-
-    Raises:
-        EngineError: PyTorch sees no such GPU.
-    """
-    import torch  # seconds, and not needed to ask for the version
-
-    if device >= torch.cuda.device_count():
-        raise EngineError(f"tensorrt: PyTorch sees no GPU cuda:{device}", hint="See https://pytorch.org/get-started")
-    major, minor = torch.cuda.get_device_capability(device)
-    return f"{major}.{minor}"
-
-
-class Log:
-    """TensorRT's last errors. It says only there why something failed: calls return None or False.
-
-    Attributes:
-        sink: The logger to give to TensorRT's objects.
-        errors: The last lines of severity ERROR and worse.
-    """
-
-    def __init__(self, trt: ModuleType) -> None:
-        errors: deque[str] = deque(maxlen=_KEPT_LINES)
-        severe = (trt.ILogger.Severity.INTERNAL_ERROR, trt.ILogger.Severity.ERROR)
-
-        class Sink(trt.ILogger):  # type: ignore[name-defined, misc]  # TensorRT has no types
-            def log(self, severity: tensorrt.ILogger.Severity, msg: str) -> None:
-                if severity in severe:
-                    errors.append(" ".join(msg.split()))
-
-        self.sink: tensorrt.ILogger = Sink()
-        self.errors = errors
-
-    def failure(self, message: str, error: Exception | None = None, hint: str | None = None) -> EngineError:
-        """The error to raise: what failed, the foreign exception's first line and the last errors."""
-        words = [] if error is None else [str(error).strip().split("\n", 1)[0] or type(error).__name__]
-        words += self.errors
-        text = f"{message}: {'; '.join(words) or 'TensorRT gives no reason'}"
-        if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
-            return OutOfMemoryError(text, hint="A smaller --batch or --size needs less")
-        return EngineError(text, hint=hint)
-
-    @contextmanager
-    def translated(self, message: str) -> Iterator[None]:
-        """Turn exceptions of the bindings, CUDA and PyTorch into ours; starts with no errors."""
-        self.errors.clear()
-        try:
-            yield
-        except (RuntimeError, MemoryError, TypeError, ValueError) as error:  # TypeError: a constructor without a GPU
-            raise self.failure(message, error) from error
-
-
-@functools.cache
-def log_of(trt: ModuleType) -> Log:
-    """The process's one log: TensorRT keeps the first logger for all that belongs to no object."""
-    return Log(trt)
 
 
 class _Steps:
@@ -210,14 +71,24 @@ def _monitor(trt: ModuleType, steps: _Steps) -> tensorrt.IProgressMonitor:
     return Monitor()
 
 
-def build_engine(onnx: bytes, options: BuildOptions, device: int = 0, progress: Progress | None = None) -> bytes:
+def build_engine(
+    trt: ModuleType,
+    onnx: bytes,
+    shapes: Shapes,
+    options: BuildOptions,
+    *,
+    device: int = 0,
+    progress: Progress | None = None,
+) -> bytes:
     """Build an engine; takes minutes.
 
     The graph decides the precision of every layer (a strongly typed network): FP16 must be in it.
 
     Args:
-        onnx: A graph as `cgtool.backends.graph.to_onnx` writes it.
-        options: How.
+        trt: TensorRT, or another library with its builder.
+        onnx: A graph as `cgtool.backends.onnx.export.to_onnx` writes it.
+        shapes: The frames that the engine is to take: its optimization profile.
+        options: How it is built.
         device: The GPU's number.
         progress: Hears of every step, and may cancel.
 
@@ -225,15 +96,14 @@ def build_engine(onnx: bytes, options: BuildOptions, device: int = 0, progress: 
         The engine for this GPU model and TensorRT version, unless ``options`` say more.
 
     Raises:
-        EngineError: TensorRT is missing, refuses the graph or can't build it; or the timing cache can't be kept.
+        EngineError: TensorRT refuses the graph or can't build it; or the timing cache can't be kept.
         OutOfMemoryError: The GPU's memory does not hold the build.
         KeyboardInterrupt: Ctrl-C, or ``progress`` returned False.
     """
-    trt = load_tensorrt()
     steps = _Steps(progress)
     # In a thread, so that Ctrl-C is heard here whichever threads TensorRT calls its monitor from.
     with ThreadPoolExecutor(1, "tensorrt-build") as pool:
-        future = pool.submit(_build, trt, onnx, options, device, steps)
+        future = pool.submit(_build, trt, onnx, shapes, options, device, steps)
         try:
             while wait([future], timeout=0.1).not_done:
                 pass  # a signal may have hit one of the other threads: Python looks for it when this one wakes
@@ -243,7 +113,7 @@ def build_engine(onnx: bytes, options: BuildOptions, device: int = 0, progress: 
             raise
 
 
-def _build(trt: ModuleType, onnx: bytes, options: BuildOptions, device: int, steps: _Steps) -> bytes:
+def _build(trt: ModuleType, onnx: bytes, shapes: Shapes, options: BuildOptions, device: int, steps: _Steps) -> bytes:
     import torch
 
     capability = compute_capability(device)
@@ -260,10 +130,10 @@ def _build(trt: ModuleType, onnx: bytes, options: BuildOptions, device: int, ste
         config = builder.create_builder_config()
         _configure(trt, config, options, capability)
         profile = builder.create_optimization_profile()
-        low, best, high = ((*shape, 3) for shape in (options.shapes.min, options.shapes.opt, options.shapes.max))
+        low, best, high = ((*shape, 3) for shape in (shapes.min, shapes.opt, shapes.max))
         profile.set_shape(FRAMES, low, best, high)
         if config.add_optimization_profile(profile) < 0:
-            raise log.failure(f"TensorRT refuses the shapes {options.shapes}")
+            raise log.failure(f"TensorRT refuses frames of {shapes}")
         if stored is not None:
             _set_timing_cache(config, stored)
         monitor = _monitor(trt, steps)
@@ -316,7 +186,7 @@ def _read_timing_cache(path: Path) -> bytes:
     """The file's content, nothing if there is none. It is written back at once: a build is too long to fail after."""
     try:
         stored = path.read_bytes() if path.exists() else b""
-        write_atomically(path, stored)
+        write_whole(path, stored)
     except OSError as error:
         raise EngineError(
             f"can't keep the timing cache: {error.strerror}", path=path, hint="Use another file"
@@ -335,7 +205,7 @@ def _set_timing_cache(config: tensorrt.IBuilderConfig, stored: bytes) -> None:
 
 def _keep_timing_cache(config: tensorrt.IBuilderConfig, path: Path) -> None:
     try:
-        write_atomically(path, bytes(config.get_timing_cache().serialize()))
+        write_whole(path, bytes(config.get_timing_cache().serialize()))
     except OSError as error:
         raise EngineError(
             f"can't keep the timing cache: {error.strerror}", path=path, hint="Use another file"

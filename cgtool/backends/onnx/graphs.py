@@ -1,10 +1,12 @@
-"""What engines keep in the user's cache folder: files that are whole or absent, whoever else writes them."""
+"""Graphs of generators as ONNX, for engines that compile them on the fly: from a model's folder, or made once and kept.
+
+Imports no framework, unless a graph has to be made.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,23 +14,10 @@ from cgtool.backends.base import GeneratorSource
 from cgtool.backends.manifest import EngineFile, find_engines
 from cgtool.config import EnginePrecision, cache_dir
 from cgtool.errors import EngineError
+from cgtool.extras import require
+from cgtool.files import write_whole
 
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name and rename it when whole; makes the folder.
-
-    Raises:
-        OSError: The folder can't be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:32]}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,10 +25,10 @@ class Graph:
     """A generator's frame graph as ONNX.
 
     Attributes:
-        onnx: The serialised model.
-        precision: What its convolutions are written in: ``fp32`` or ``fp16``.
-        notes: What was done to have it.
-        warnings: Why it could not be kept.
+        onnx: The serialized model.
+        precision: The type that its convolutions are written in: ``fp32`` or ``fp16``.
+        notes: Things that were done to have it.
+        warnings: Reasons why it could not be kept.
     """
 
     onnx: bytes
@@ -49,7 +38,7 @@ class Graph:
 
 
 def onnx_graph(source: GeneratorSource, *, half: bool = True) -> Graph:
-    """The source's frame graph (see `cgtool.backends.graph.to_onnx`), without PyTorch where it was exported before.
+    """The source's frame graph (see `cgtool.backends.onnx.export`), without PyTorch where it was exported before.
 
     It is taken from an ONNX engine in the source's places, else from the cache, else exported into the cache. A cached
     file's name ends with the SHA-256 of its content: a damaged one is deleted and made anew, and processes that export
@@ -62,26 +51,39 @@ def onnx_graph(source: GeneratorSource, *, half: bool = True) -> Graph:
     Raises:
         EngineError: The network can't be exported.
         ModelError: The source can't be loaded.
+        UsageError: It has to be exported, and a package for that is not installed.
     """
     warnings: list[str] = []
     for engine in onnx_engines(source):
         if engine.manifest.precision == "fp16" and not half:
             continue
         try:
-            return Graph(engine.read()[0], engine.manifest.precision, warnings=tuple(warnings))
+            data = engine.read()[0]
         except EngineError as error:
             warnings.append(str(error))
+            continue
+        logger.debug("%s: the graph is that of %s", source.label, engine.manifest_path)
+        return Graph(data, engine.manifest.precision, warnings=tuple(warnings))
     folder = cache_dir() / "graphs"
     prefix = f"{source.key}-"
     cached = _read_verified(folder, prefix)
     if cached is not None:
+        logger.debug("%s: the graph is one kept in %s", source.label, folder)
         return Graph(cached, "fp32", warnings=tuple(warnings))
+    logger.debug("%s: no graph is kept in %s; it is exported now", source.label, folder)
+    return _made(source, folder, prefix, warnings)
 
-    from cgtool.backends.graph import frame_graph, to_onnx
+
+def _made(source: GeneratorSource, folder: Path, prefix: str, warnings: list[str]) -> Graph:
+    """Export the graph and keep it, if the folder can be written."""
+    for module in ("torch", "onnx", "onnxscript"):
+        require(module, "train")
+    from cgtool.backends.onnx.export import to_onnx
+    from cgtool.backends.torch.graph import frame_graph
 
     data = to_onnx(frame_graph(source.load(), source.stride, "fp32"))
     try:
-        write_atomically(folder / f"{prefix}{hashlib.sha256(data).hexdigest()}.onnx", data)
+        write_whole(folder / f"{prefix}{hashlib.sha256(data).hexdigest()}.onnx", data)
     except OSError as error:
         warnings.append(
             f"{folder}: the prepared network can't be kept ({error.strerror}), so that every start prepares it again. "

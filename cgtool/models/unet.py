@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cgtool.errors import ModelError
+from cgtool.models.generator import Generator
 from cgtool.models.layers import ResizeConv2d, Upsample, named
 
 
@@ -40,7 +41,7 @@ class UNetConfig:
             raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
 
 
-class UNetGenerator(nn.Module):
+class UNetGenerator(Generator):
     """Translates images.
 
     Attributes:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cgtool.training.parts.precision import accurate
+
 _ZOOM = 0.06
 _TURN = math.radians(2)
 _PAN = 6.0
@@ -40,7 +42,9 @@ class Motion:
 
     def __call__(self, images: Tensor) -> Tensor:
         """The moved and re-exposed images: (batch, channels, height, width) in [-1, 1], unclamped."""
-        moved = F.grid_sample(images.float(), self.grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+        moved = F.grid_sample(
+            accurate(images), self.grid, mode="bicubic", padding_mode="reflection", align_corners=False
+        )
         return (moved + 1) * self.exposure - 1
 
     def error(self, still: Tensor, moved: Tensor) -> Tensor:
@@ -51,7 +55,7 @@ class Motion:
             moved: Translations of what ``self(images)`` gave.
         """
         # What is brighter than white can't be shown: a bright place under more light is no inconsistency.
-        difference = (self(still).clamp(-1, 1) - moved.float().clamp(-1, 1)).abs() * self.inside
+        difference = (self(still).clamp(-1, 1) - accurate(moved).clamp(-1, 1)).abs() * self.inside
         seen = self.inside.sum((1, 2, 3)) * still.shape[1]
         return (difference.sum((1, 2, 3)) / seen.clamp(min=1)).mean()
 
@@ -77,7 +81,7 @@ def random_motion(images: Tensor) -> Motion:
     knots = [max(2, -(-side // _KNOT_DISTANCE)) for side in (height, width)]
     bend = torch.randn(batch, 2, *knots) * _BEND * torch.tensor([2 / width, 2 / height]).view(1, 2, 1, 1)
     grid = grid + F.interpolate(bend, (height, width), mode="bicubic").permute(0, 2, 3, 1)
-    inside = (grid.abs() <= 1).all(3).float().unsqueeze(1)
+    inside = (grid.abs() <= 1).all(3).to(grid.dtype).unsqueeze(1)
     exposure = (1 + _EXPOSURE * exposure).view(batch, 1, 1, 1)
     return Motion(grid.to(images.device), inside.to(images.device), exposure.to(images.device))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from cgtool.training.layout import correct_instance_norms
+from cgtool.training.parts.layout import correct_instance_norms
 
 ORDERS = (torch.contiguous_format, torch.channels_last)
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from cgtool.training.schedule import learning_rate_factor
+from cgtool.training.parts.schedule import learning_rate_factor
 
 
 def test_the_papers_schedule() -> None:

@@ -20,8 +20,7 @@ from torchvision.transforms.v2 import functional as transforms
 from cgtool.errors import MediaError
 from cgtool.training.chance import Use, numpy_generator
 from cgtool.training.config import TrainConfig
-from cgtool.training.images import Domain, load_rgb, scale_to
-from cgtool.training.layout import memory_format
+from cgtool.training.data.images import Domain, load_rgb, scale_to
 
 
 class DomainStream:
@@ -157,9 +156,3 @@ class Batches:
             [self._executor.submit(stream.load, stream.index(draw), draw) for draw in draws] for stream in self._streams
         )
         return a, b
-
-
-def normalize(images: Tensor, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Bring uint8 images (batch, 3, height, width) to a device as floats in [-1, 1], in its memory format."""
-    moved = images.to(device, non_blocking=True, memory_format=memory_format(device))
-    return moved.to(dtype).div_(127.5).sub_(1)

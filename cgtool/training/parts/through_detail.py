@@ -13,10 +13,11 @@ from torch.nn import functional as F
 
 from cgtool.change.fit import AVERAGED, FLAT, MISFIT, WINDOW
 from cgtool.config import LEAST_CONTRAST
+from cgtool.pictures import LUMA
+from cgtool.training.parts.precision import accurate
 
 _LEVEL = 1 / 127.5
 """One level of 255, in the networks' range of [-1, 1]."""
-_LUMA = (0.299, 0.587, 0.114)
 
 
 def through_detail(source: Tensor, result: Tensor, *, texture: float = 0.0, contrast: float = LEAST_CONTRAST) -> Tensor:
@@ -29,10 +30,10 @@ def through_detail(source: Tensor, result: Tensor, *, texture: float = 0.0, cont
         contrast: Share, 0 to 1, of the source's contrast of luma that every window keeps at least.
 
     Returns:
-        FP32, the same shape, differentiable by both; about in [-1, 1], not clamped.
+        FP32 at least, the same shape, differentiable by both; about in [-1, 1], not clamped.
     """
     with torch.autocast(source.device.type, enabled=False):  # variances are differences of large numbers
-        source, result = source.float(), result.float()
+        source, result = accurate(source), accurate(result)
         gain, lift, offset = _fit(source, result - source, contrast)
         size = source.shape[2:]
         gain, lift, offset = (F.interpolate(field, size, mode="bilinear") for field in (gain, lift, offset))
@@ -63,5 +64,5 @@ def _box(field: Tensor, side: int) -> Tensor:
 
 
 def _luma(image: Tensor) -> Tensor:
-    weights = torch.tensor(_LUMA, device=image.device).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
     return (image * weights).sum(1, keepdim=True)

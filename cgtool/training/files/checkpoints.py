@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,9 @@ from typing import Any
 import torch
 
 from cgtool.errors import ModelError
+from cgtool.files import writing
+
+logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 _NAME = re.compile(r"step_(\d{8,})\.pt")
@@ -38,28 +41,22 @@ class Checkpoints:
         return self.folder / f"step_{step:08d}.pt"
 
     def save(self, step: int, content: dict[str, Any]) -> Path:
-        """Write a checkpoint under a temporary name, make sure that it is on the disk, rename it, remove old ones.
+        """Write a checkpoint, which appears when it is whole and on the disk, and remove old ones.
 
         Raises:
             ModelError: It can't be written.
         """
         target = self.path(step)
-        temporary = target.with_suffix(".part")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with writing(target) as file:
                 torch.save({"format": _FORMAT, **content}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-            _sync_folder(self.folder)
             for old in self.steps()[: -self._keep]:
                 self.path(old).unlink()
         except (OSError, RuntimeError) as error:  # torch's ZIP writer turns a full disk into a RuntimeError
-            temporary.unlink(missing_ok=True)
             raise ModelError(
                 f"the checkpoint can't be written: {error}", path=target, hint="Make room, and run the command again"
             ) from error
+        logger.debug("saved %s", target)
         return target
 
     def load_last(self) -> tuple[dict[str, Any] | None, list[str]]:
@@ -92,13 +89,3 @@ class Checkpoints:
         if not isinstance(content, dict) or content.get("format") != _FORMAT:
             raise ModelError("not a checkpoint of this version of cgtool", path=path)
         return content
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # Windows can't open folders, and renames there are durable
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,29 +26,18 @@ from torch import Tensor
 
 from cgtool.config import DIRECTIONS
 from cgtool.errors import ModelError, UsageError
-from cgtool.models.architecture import describe
+from cgtool.files import publish_folder
+from cgtool.models.architecture import check_same
 from cgtool.models.folder import MODEL_FILE, read_model_folder
 from cgtool.models.weights import load_generator
+from cgtool.training.build import Networks
+from cgtool.training.record import Init
 from cgtool.training.state import TrainState
 
 _FILE = "init.json"
 _FORMAT = 1
 _HINT = "Write it again with --save-init"
-
-
-@dataclass(frozen=True)
-class Init:
-    """Where a warm start came from, for provenance.
-
-    Attributes:
-        step: Steps that made the weights.
-        sha256: Of its `init.json`, which holds those of the weights.
-        provenance: What it says of itself.
-    """
-
-    step: int
-    sha256: str
-    provenance: Mapping[str, Any]
+_AVERAGE = ".ema"
 
 
 def check_save_init(folder: Path) -> None:
@@ -66,7 +53,7 @@ def check_save_init(folder: Path) -> None:
 
 
 def save_init(folder: Path, state: TrainState, provenance: Mapping[str, Any]) -> None:
-    """Write a warm start; a former one is replaced. It appears under its name only when whole.
+    """Write a warm start. It appears under its name only when whole; a former one is replaced, or stays as it was.
 
     Raises:
         UsageError: The folder holds something else.
@@ -74,7 +61,7 @@ def save_init(folder: Path, state: TrainState, provenance: Mapping[str, Any]) ->
     """
     check_save_init(folder)
     networks, averages = state.weights()
-    states = {**networks, **{f"{direction}.ema": weights for direction, weights in averages.items()}}
+    states = {**networks, **{f"{direction}{_AVERAGE}": weights for direction, weights in averages.items()}}
     contents: dict[str, bytes] = {}
     for name, weights in states.items():
         half = {key: value.detach().to("cpu", torch.float16).contiguous() for key, value in weights.items()}
@@ -86,44 +73,72 @@ def save_init(folder: Path, state: TrainState, provenance: Mapping[str, Any]) ->
         "format_version": _FORMAT,
         "step": state.step,
         "images": state.images,
-        **_architectures(state),
+        "generator": state.config.generator_architecture(),
+        "discriminator": state.config.discriminator_architecture(),
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
         "provenance": dict(provenance),
     }
     contents[_FILE] = (json.dumps(description, indent=2, ensure_ascii=False) + "\n").encode()
     try:
-        _publish(folder.absolute(), contents)
+        publish_folder(folder, contents)
     except OSError as error:
         raise ModelError(f"can't be written: {error.strerror}", path=folder, hint="Choose another folder") from error
 
 
-def load_init(folder: Path, state: TrainState) -> Init:
-    """Take over a warm start's weights and step count; optimizers and pools stay fresh.
+@dataclass(frozen=True)
+class WarmStart:
+    """Weights to begin with, on the CPU.
 
-    A model folder will do as well: its generators, to train them further on other images or against other judges. The
-    discriminators stay fresh, and steps count from 0.
+    Attributes:
+        folder: Where they are.
+        networks: By the names that `cgtool.training.build.Networks` gives; all four, or the generators alone.
+        averages: The generators' moving averages, by direction; may be empty.
+        images: Images of each domain that they have seen.
+        init: Where they come from, for the record.
+    """
+
+    folder: Path
+    networks: Mapping[str, Mapping[str, Tensor]]
+    averages: Mapping[str, Mapping[str, Tensor]]
+    images: int
+    init: Init
+
+
+def read_init(folder: Path, networks: Networks) -> WarmStart:
+    """Read a warm start, or a model folder: its generators, to train them further on other images or judges.
+
+    Args:
+        folder: Where it is.
+        networks: Those that shall take over the weights.
 
     Raises:
         ModelError: It is missing, damaged, or of another architecture.
     """
     if (folder / MODEL_FILE).is_file():
-        return _load_model(folder, state)
+        return _read_model(folder, networks)
     try:
         text = (folder / _FILE).read_bytes()
         description = json.loads(text)
         version = description["format_version"]
         if version != _FORMAT:
             raise ModelError(f"format version {version!r}, where this cgtool reads {_FORMAT}", path=folder / _FILE)
-        for key, wanted in _architectures(state).items():
-            _compare(folder, key, description[key], wanted)
+        for key, net in (("generator", networks.G), ("discriminator", networks.D_X)):
+            check_same(key, description[key], net.config, folder)
         states = {}
         for name, sha256 in description["sha256"].items():
             data = (folder / name).read_bytes()
             if hashlib.sha256(data).hexdigest() != sha256:
                 raise ModelError("changed or damaged: its SHA-256 is not the one in init.json", path=folder / name)
             states[name.removesuffix(".safetensors")] = safetensors.torch.load(data)
-        step, images = int(description["step"]), int(description["images"])
-        provenance = dict(description["provenance"])
+        return WarmStart(
+            folder,
+            networks={name: weights for name, weights in states.items() if not name.endswith(_AVERAGE)},
+            averages={
+                name.removesuffix(_AVERAGE): weights for name, weights in states.items() if name.endswith(_AVERAGE)
+            },
+            images=int(description["images"]),
+            init=Init(int(description["step"]), hashlib.sha256(text).hexdigest(), dict(description["provenance"])),
+        )
     except OSError as error:
         raise ModelError(
             f"can't be read: {error.strerror}",
@@ -132,57 +147,18 @@ def load_init(folder: Path, state: TrainState) -> Init:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise ModelError("damaged, or no warm start", path=folder, hint=_HINT) from error
-    averages = {name.removesuffix(".ema"): weights for name, weights in states.items() if name.endswith(".ema")}
-    try:
-        state.load_weights(states, averages)
-    except ModelError as error:
-        raise ModelError(error.message, path=folder, hint=_HINT) from error
-    state.step, state.images = step, images
-    return Init(step, hashlib.sha256(text).hexdigest(), provenance)
 
 
-def _load_model(folder: Path, state: TrainState) -> Init:
+def _read_model(folder: Path, networks: Networks) -> WarmStart:
     model = read_model_folder(folder)
-    generators: dict[str, Mapping[str, Tensor]] = {}
-    for direction in DIRECTIONS:
-        net = load_generator(model, direction)
-        _compare(folder, "generator", describe(net.config), describe(state.generators[direction].config))
-        generators[direction] = net.state_dict()
-    networks, _ = state.weights()
-    state.load_weights({**networks, **generators}, generators)
-    return Init(0, hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest(), model.provenance)
-
-
-def _compare(folder: Path, key: str, architecture: Mapping[str, object], wanted: Mapping[str, object]) -> None:
-    if architecture != wanted:
-        raise ModelError(
-            f"its {key} is {_words(architecture)}, but this training's is {_words(wanted)}",
-            path=folder,
-            hint="Give the options that it was trained with",
-        )
-
-
-def _architectures(state: TrainState) -> dict[str, dict[str, object]]:
-    return {
-        "generator": state.config.generator_architecture(),
-        "discriminator": state.config.discriminator_architecture(),
-    }
-
-
-def _words(architecture: Mapping[str, object]) -> str:
-    return " ".join(str(value) if key == "type" else f"{key}={value}" for key, value in architecture.items())
-
-
-def _publish(folder: Path, contents: Mapping[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent) as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        new.mkdir()
-        for name, data in contents.items():
-            with (new / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
+    nets = {direction: load_generator(model, direction) for direction in DIRECTIONS}
+    check_same("generator", model.architecture, networks.G.config, folder)
+    weights: dict[str, dict[str, Tensor]] = {direction: net.state_dict() for direction, net in nets.items()}
+    sha256 = hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()
+    return WarmStart(
+        folder,
+        networks=weights,
+        averages=weights,
+        images=0,
+        init=Init(0, sha256, model.provenance),
+    )

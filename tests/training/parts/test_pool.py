@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cgtool.training.pool import ImagePool
+from cgtool.training.parts.pool import ImagePool
 
 
 def image(number: int) -> Tensor:

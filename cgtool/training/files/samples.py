@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,12 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from cgtool.config import Direction
-from cgtool.models.architecture import Generator
-from cgtool.training.data import normalize
-from cgtool.training.images import load_rgb, scale_to
-
-SHOWN = 4
-"""Images of each domain in a grid."""
+from cgtool.files import writing
+from cgtool.models.generator import Generator
+from cgtool.training.config import TrainConfig
+from cgtool.training.data.images import middle
+from cgtool.training.losses import translated
+from cgtool.training.parts.layout import normalize
 
 _LEGIBLE = 128
 _GAP = 6
@@ -29,31 +29,40 @@ class Sampler:
     """Translates a few fixed images of each domain.
 
     Args:
-        domains: (A, B), as the user calls them.
-        paths: Image files of A and of B; the first ``SHOWN`` are taken.
-        short_side: Images are scaled to this short side, px, and the largest square that fits ``stride`` is cut out
-            of their middle.
-        stride: What the generators need the side to be a multiple of, px.
+        names: Of A and of B.
+        paths: Images of A and of B, as `cgtool.training.data.images.choose_samples` gives them.
+        config: How large images are, and what is shown of a translation.
+        stride: The generators need sides that are multiples of this, px.
         device: Where the generators are.
-        show: What is shown of an image's translation, given both.
     """
 
     def __init__(
         self,
-        domains: tuple[str, str],
+        names: tuple[str, str],
         paths: tuple[Sequence[Path], Sequence[Path]],
-        short_side: int,
+        config: TrainConfig,
         stride: int,
         device: torch.device,
-        *,
-        show: Callable[[Tensor, Tensor], Tensor] = lambda image, result: result,
     ) -> None:
-        self._domains = domains
-        self._show = show
-        side = max(stride, short_side // stride * stride)
-        self._images = tuple(
-            [_load(path, max(short_side, side), side, device) for path in some[:SHOWN]] for some in paths
-        )
+        self._names = names
+        self._objective = config.objective
+        # The largest square that fits the stride is cut out of the middle.
+        side = max(stride, config.load_size // stride * stride)
+        squares = [[middle(path, max(config.load_size, side), side) for path in some] for some in paths]
+        self._images = [
+            [normalize(transforms.pil_to_tensor(image)[None], device) for image in some] for some in squares
+        ]
+
+    def write(self, path: Path, generators: Mapping[Direction, Generator]) -> NDArray[np.uint8]:
+        """Write the grid as a JPEG and return it; see `grid`.
+
+        Raises:
+            OSError: It can't be written.
+        """
+        grid = np.ascontiguousarray(self.grid(generators))
+        with writing(path) as file:
+            Image.fromarray(grid).save(file, "JPEG", quality=90)
+        return grid
 
     @torch.inference_mode()
     def grid(self, generators: Mapping[Direction, Generator]) -> NDArray[np.uint8]:
@@ -71,7 +80,7 @@ class Sampler:
             net.eval()
         halves = []
         for images, forth, back, name, other in zip(
-            self._images, there, reversed(there), self._domains, reversed(self._domains), strict=True
+            self._images, there, reversed(there), self._names, reversed(self._names), strict=True
         ):
             rows = []
             for real in images:
@@ -89,7 +98,7 @@ class Sampler:
         return np.asarray(sheet)
 
     def _translate(self, generator: Generator, image: Tensor) -> Tensor:
-        return self._show(image, generator(image))
+        return translated(self._objective, generator, image)
 
 
 def _arrange(rows: list[list[NDArray[np.uint8]]], titles: Sequence[str]) -> Image.Image:
@@ -102,11 +111,6 @@ def _arrange(rows: list[list[NDArray[np.uint8]]], titles: Sequence[str]) -> Imag
             place = (column * (side + _GAP), _TITLE + row * (side + _GAP))
             sheet.paste(Image.fromarray(pictures[column]), place)
     return sheet
-
-
-def _load(path: Path, short_side: int, side: int, device: torch.device) -> Tensor:
-    image = transforms.center_crop(scale_to(load_rgb(path, short_side), short_side), [side, side])
-    return normalize(transforms.pil_to_tensor(image).unsqueeze(0), device)
 
 
 def _pixels(image: Tensor) -> NDArray[np.uint8]:

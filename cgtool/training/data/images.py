@@ -17,6 +17,9 @@ from cgtool.media.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
 # Pillow reads these as 8-bit grey or RGB, JPEGs at a fraction of their size; all else goes the careful, slower way.
 _PLAIN_MODES = ("RGB", "L")
 _PLAIN_FORMATS = ("JPEG", "WEBP", "BMP")
+SAMPLES = 4
+"""Images of each domain that samples show."""
+
 # Python's warning filters belong to the process.
 _filters_lock = threading.Lock()
 
@@ -39,6 +42,11 @@ class Domain:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The files that were skipped, in words."""
+        return [f"{path}: skipped, {problem}" for path, problem in self.unreadable]
 
     def fingerprint(self) -> str:
         """SHA-256 over names and sizes of the images, wherever the folder is. Order and number of draws rest on it."""
@@ -156,3 +164,15 @@ def first_readable(folder: Path, count: int) -> list[Path]:
         if len(good) < count and _problem(path) is None:
             good.append(path)
     return good
+
+
+def middle(path: Path, short_side: int, side: int) -> Image.Image:
+    """The square of ``side`` px in the middle of an image that is scaled to a short side, in mode RGB."""
+    image = scale_to(load_rgb(path, short_side), short_side)
+    left, top = round((image.width - side) / 2), round((image.height - side) / 2)
+    return image.crop((left, top, left + side, top + side))
+
+
+def choose_samples(domain: Domain, tests: Path | None) -> tuple[Path, ...]:
+    """The images of a domain that samples show: the first of a folder of tests, or else of the domain itself."""
+    return tuple((first_readable(tests, SAMPLES) if tests is not None else []) or domain.paths[:SAMPLES])

@@ -1,17 +1,15 @@
-"""Checkpoints under damage, and the metrics that go with them."""
+"""Checkpoints under damage."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from cgtool.errors import CgtoolError, ModelError
-from cgtool.training.checkpoints import Checkpoints
-from cgtool.training.metrics import MetricsLog, StepMetrics, cut_metrics, plot_losses, read_metrics
+from cgtool.errors import ModelError
+from cgtool.training.files.checkpoints import Checkpoints
 
 
 def test_the_last_ones_are_kept(tmp_path: Path) -> None:
@@ -66,41 +64,3 @@ def test_a_checkpoint_can_not_run_code(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         checkpoints.load_last()
     assert not (tmp_path / "ran").exists()
-
-
-def metrics(step: int) -> StepMetrics:
-    names = ("G_A_to_B", "G_B_to_A", "cycle_A", "cycle_B", "D_A", "D_B")
-    return StepMetrics(step, 0, 2e-4, 0.1, 0.01, dict.fromkeys(names, 1 / step))
-
-
-def test_metrics_after_the_checkpoint_are_cut(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    with MetricsLog(tmp_path, 0) as log:
-        for step in range(1, 8):
-            log.write(metrics(step))
-        log.sync()
-    with path.open("a") as file:
-        file.write('{"step": 8, "epo')  # killed while it wrote
-    with MetricsLog(tmp_path, 5) as log:
-        for step in range(6, 10):
-            log.write(metrics(step))
-        log.sync()
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["step"] for line in lines] == list(range(1, 10))
-    assert [line["D_A"] for line in lines] == [1 / step for step in range(1, 10)]
-    plot_losses(read_metrics(path), tmp_path / "losses.png")
-    assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_metrics_with_a_gap_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text("".join(json.dumps({"step": step}) + "\n" for step in (1, 2, 4)))
-    with pytest.raises(CgtoolError, match="not all there"):
-        cut_metrics(path, 4)
-    cut_metrics(path, 2)
-    assert len(read_metrics(path)) == 2
-
-
-def test_a_run_without_steps_can_be_plotted(tmp_path: Path) -> None:
-    plot_losses([], tmp_path / "losses.png")
-    assert (tmp_path / "losses.png").is_file()

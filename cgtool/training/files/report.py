@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cgtool.files import write_whole
+from cgtool.training.losses import TERMS
+
 MAX_SAMPLES = 24
 """Grids in a report: the first, the last, and those evenly between."""
 
@@ -22,14 +25,17 @@ figure { margin: 0 0 2rem; } figcaption { font-weight: 600; margin-bottom: .3rem
 """
 
 
-def write_report(path: Path, title: str, config: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
+def write_report(path: Path, title: str, record: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> None:
     """Write the report of a run from what lies in its folder.
 
     Args:
         path: The HTML file; `losses.png` and `samples/` lie beside it.
         title: The run's name.
-        config: The resolved configuration, as in `config.json`.
-        steps: The metrics, as `cgtool.training.metrics.read_metrics` gives them.
+        record: What `run.json` says.
+        steps: The metrics, as `cgtool.training.files.metrics.read_metrics` gives them.
+
+    Raises:
+        OSError: It can't be written, or a picture can't be read.
     """
     grids = sorted((path.parent / "samples").glob("step_*.jpg"))
     if len(grids) > MAX_SAMPLES:
@@ -48,12 +54,10 @@ def write_report(path: Path, title: str, config: Mapping[str, Any], steps: Seque
 {_image(losses) if losses.is_file() else "<p>No step was done yet.</p>"}
 <h2>Samples, newest first</h2>
 {figures or "<p>None yet.</p>"}
-<details><summary>Configuration</summary><pre>{html.escape(json.dumps(config, indent=2, ensure_ascii=False))}</pre>
+<details><summary>Configuration</summary><pre>{html.escape(json.dumps(record, indent=2, ensure_ascii=False))}</pre>
 </details></body></html>
 """
-    temporary = path.with_suffix(".part")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, page)
 
 
 def _summary(steps: Sequence[Mapping[str, Any]]) -> str:
@@ -65,11 +69,12 @@ def _summary(steps: Sequence[Mapping[str, Any]]) -> str:
     rows = {
         "Step": f"{steps[-1]['step']:,}",
         "Epoch": str(steps[-1]["epoch"] + 1),
-        "Seconds a step": f"{seconds:.3f}",
+        "Seconds per step": f"{seconds:.3f}",
         "of these waiting for images": f"{waiting:.4f}",
     }
-    for name in (key for key in steps[-1] if key[:2] in ("G_", "D_") or key.startswith(("cycle", "identity"))):
-        rows[name] = f"{sum(line[name] for line in recent) / len(recent):.4f}"
+    for name in (name for term in TERMS for name in sorted(term.names) if name in steps[-1]):
+        values = [line[name] for line in recent if name in line]  # a loss may have been asked for on the way
+        rows[name] = f"{sum(values) / len(values):.4f}"
     cells = "".join(f"<tr><th>{html.escape(name)}</th><td>{value}</td></tr>" for name, value in rows.items())
     return f"<p>Means over the last {len(recent)} steps:</p><table>{cells}</table>"
 

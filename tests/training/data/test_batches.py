@@ -12,8 +12,9 @@ from PIL import Image
 
 from cgtool.errors import MediaError, UsageError
 from cgtool.training.chance import Use
-from cgtool.training.data import Batches, DomainStream, normalize, vary
-from cgtool.training.images import Domain, find_domain, first_readable, load_rgb, scale_to
+from cgtool.training.data.batches import Batches, DomainStream, vary
+from cgtool.training.data.images import Domain, find_domain, first_readable, load_rgb, scale_to
+from cgtool.training.parts.layout import normalize
 from tests.training.toy import tiny_config, write_domains
 
 

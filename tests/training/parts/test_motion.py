@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cgtool.training.motion import random_motion, with_noise
+from cgtool.training.parts.motion import random_motion, with_noise
 
 
 def smooth_picture(batch: int = 2, side: int = 64) -> Tensor:

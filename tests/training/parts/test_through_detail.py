@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cgtool.change.detail import GuidedDetail
-from cgtool.training.through_detail import through_detail
+from cgtool.training.parts.through_detail import through_detail
 
 
 def picture(seed: int) -> NDArray[np.uint8]:

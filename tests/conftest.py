@@ -12,6 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+pytest_plugins = ["tests.skipping"]
+
 
 def pytest_configure() -> None:
     """Hear Ctrl-C, and let child processes hear it, also where a script's background job began with it ignored."""

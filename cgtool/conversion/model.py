@@ -14,6 +14,7 @@ from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE, Direction
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import network_size
 from cgtool.errors import UsageError
+from cgtool.extras import require
 from cgtool.models.folder import Defaults, ModelFolder, checkpoint_key, engine_key
 from cgtool.models.lookup import resolve
 from cgtool.models.reference_options import trained_scale
@@ -55,7 +56,7 @@ def choose_model(to: str | None = None, model: str | None = None, engines_dir: P
         engines_dir: Where to look for models first.
 
     Raises:
-        UsageError: No model fits.
+        UsageError: No model fits, or a checkpoint is given and PyTorch is not installed.
         ModelError: The model is damaged.
     """
     if model is not None and model.endswith(CHECKPOINT_SUFFIXES):
@@ -88,12 +89,14 @@ def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
 
 
 def _load(folder: ModelFolder, direction: Direction) -> nn.Module:
+    require("torch", "train")
     from cgtool.models.weights import load_generator  # imports torch, which a compiled engine does without
 
     return load_generator(folder, direction)
 
 
 def _from_checkpoint(path: Path, to: str | None) -> Model:
+    require("torch", "train")
     from cgtool.models.weights import load_checkpoint_generator
 
     if to is not None and not re.fullmatch(r"\w[\w-]*", to):

@@ -6,6 +6,7 @@ source file is ffmpeg's second input, from which sound, subtitles, chapters and 
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -158,6 +159,10 @@ class VideoWriter:
         return converted
 
     def _failure(self) -> EncoderError:
+        if self._nut is not None:
+            # Or PyAV would do it when the container is deleted, and some releases print that it failed.
+            with contextlib.suppress(av.FFmpegError, OSError):
+                self._nut.close()
         self._ffmpeg.close_stdin()
         code = self._ffmpeg.wait()
         if code == 0:

@@ -15,6 +15,7 @@ from cgtool.backends.spec import SUFFIX
 from cgtool.backends.table import KINDS
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import ModelError, UsageError
+from cgtool.extras import require
 from cgtool.models.folder import ModelFolder, check_name
 from cgtool.models.lookup import find_models
 from cgtool.models.reference_options import trained_scale
@@ -90,9 +91,11 @@ def import_model(
         note: Free text for the provenance.
 
     Raises:
-        UsageError: Unsafe name or domains, a scale that is not positive, or an existing folder.
+        UsageError: PyTorch is not installed, the name or domains are unsafe, the scale is not positive, or the folder
+            exists.
         ModelError: A checkpoint is damaged or foreign, both differ in structure, or the folder can't be written.
     """
+    require("torch", "train")
     from cgtool.models.weights import load_checkpoint_generator, save_model_folder  # imports torch: not for listing
 
     check_name(name)  # here already, as engines_dir / "../x" would be elsewhere under a safe name

@@ -54,7 +54,7 @@ class Terminal:
         os.close(self._terminal)
 
     def exit_code(self) -> int:
-        self.read_until(b"\0never")
+        self.read_until(b"\0never", seconds=600)  # who stops reading stops the program, once the terminal is full
         _, status = os.waitpid(self.process, 0)
         self.close()
         return os.waitstatus_to_exitcode(status)

@@ -213,7 +213,7 @@ def train_events(
     """
     from cgtool.models.lookup import default_engines_dir
     from cgtool.tasks import train as task
-    from cgtool.training.config import resolve
+    from cgtool.training.presets import resolve
 
     parts = tuple(part.strip() for part in domains.split(",")) if isinstance(domains, str) else domains
     if len(parts) != 2:

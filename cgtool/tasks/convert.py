@@ -90,7 +90,7 @@ def lay_out(request: ConvertRequest) -> Batch:
         UsageError: Something that was asked for can't be.
         ModelError: The model is damaged.
     """
-    engine = EngineRequest(request.engine, request.device, request.precision)  # type: ignore[arg-type]  # checked there
+    engine = EngineRequest(request.engine, request.device, request.precision)
     model = request.choose_model()
     output = None if request.output is None else os.fspath(request.output)
     jobs = plan(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from cgtool.__main__ import main
+from cgtool.cli.app import main
 
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)

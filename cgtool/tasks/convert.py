@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Literal
+from typing import Any, Literal, cast
 
 from cgtool.backends import timings
 from cgtool.backends.base import Backend, GeneratorSource
@@ -90,7 +90,7 @@ def lay_out(request: ConvertRequest) -> Batch:
         UsageError: Something that was asked for can't be.
         ModelError: The model is damaged.
     """
-    engine = EngineRequest(request.engine, request.device, request.precision)
+    engine = EngineRequest(cast(Any, request.engine), request.device, request.precision)
     model = request.choose_model()
     output = None if request.output is None else os.fspath(request.output)
     jobs = plan(

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ import pytest
 
 from cgtool.backends import proof
 from cgtool.backends.onnx import export as onnx_export
+from cgtool.backends.selection import EngineRequest
 from cgtool.backends.spec import SUFFIX
 from cgtool.backends.torch.graph import FrameGraph
+from cgtool.conversion.jobs import plan
+from cgtool.conversion.model import choose_model
 from cgtool.models.folder import ModelFolder
 from cgtool.models.weights import save_model_folder
 from cgtool.tasks import export as task
+from cgtool.tasks.convert import ConvertOptions, Finished, Result, VideoOptions, convert
 from tests.backends.support import small_generator
 
 _real = onnx_export.to_onnx
@@ -89,3 +94,13 @@ def replace_file(folder: Path, name: str, suffix: str, data: bytes) -> None:
     path.write_bytes(data)
     files = json.loads(manifest_of(folder, name).read_text())["files"]
     forge(folder, name, files=files | {path.name: hashlib.sha256(data).hexdigest()})
+
+
+def converted(source: Path, target: Path, model: Path, engine: EngineRequest, *, end: int | None = None) -> Result:
+    """Convert one file with nothing but the network: no smoothing, no detail of the source's, at its own size."""
+    chosen = choose_model("night", str(model), None)
+    span = VideoOptions(end=None if end is None else Fraction(end))
+    options = ConvertOptions(engine=engine, size="native", smooth=0, detail="resize", video=span)
+    *_, done = convert(plan([str(source)], str(target), chosen.target), chosen, options)
+    assert isinstance(done, Finished)
+    return done.result

@@ -25,7 +25,7 @@ WORST = ".worst.png"
 """Suffix of the picture that an engine which is not kept got most wrong."""
 
 _CHOICES = ("hardware_compatible", "version_compatible")
-"""What was chosen when an engine was built, and its file's name does not tell."""
+"""Choices at the building that a file's name does not tell."""
 
 
 @dataclass(frozen=True)

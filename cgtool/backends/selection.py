@@ -1,4 +1,4 @@
-"""Which engine runs a generator here. Imports a framework only to open it.
+"""The choice of the engine that runs a generator here. Imports a framework only to open it.
 
 An engine can be had in three states:
 
@@ -122,7 +122,7 @@ class Candidate:
 
     @property
     def state(self) -> str:
-        """Which of the three it is, in words."""
+        """One of the three states, in words."""
         return KINDS[self.spec.format].live if self.file is None else "compiled"
 
     @property

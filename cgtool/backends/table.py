@@ -9,7 +9,7 @@ The order is the one in which ``--engine auto`` prefers them where nothing was m
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -154,6 +154,6 @@ PRECISIONS: tuple[str, ...] = (
 """The choices of ``--precision``."""
 
 
-def titles(rows: list[Row]) -> str:
+def titles(rows: Sequence[Row]) -> str:
     """Kinds as text: ``OpenVINO and TensorRT``."""
     return " and ".join(row.title for row in rows)

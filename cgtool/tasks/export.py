@@ -34,7 +34,7 @@ _TO_COMPARE, _TO_CALIBRATE = 8, 64
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What is to be compiled.
+    """The user's wishes about what is compiled, and how.
 
     Attributes:
         models: Names or folders of models; none for all that there are.

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from cgtool.backends.onnx.backend import ONNXBackend
-from cgtool.backends.onnx.export import to_onnx
+from cgtool.backends.onnx.export import strip, to_onnx
 from cgtool.backends.openvino.backend import OpenVINOBackend
 from cgtool.backends.torch.graph import FrameGraph, frame_graph
 from cgtool.config import EnginePrecision
@@ -123,6 +123,25 @@ def test_a_file_says_what_it_is() -> None:
     model = onnx.load_from_string(to_onnx(FrameGraph(nn.Conv2d(3, 3, 1), 4), metadata))
     assert {entry.key: entry.value for entry in model.metadata_props} == metadata
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
+
+
+def test_a_file_does_not_say_where_it_was_made(sources: Sources) -> None:
+    """PyTorch's exporter notes the line of every file that a node comes from."""
+    data = sources.graph("resnet", "fp32")
+    model = onnx.load_from_string(data)
+    parts = [model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer]
+    assert all(not part.metadata_props and not part.doc_string for part in parts)
+    for trace in (b"stack_trace", b".py", b"site-packages", b"class_hierarchy"):
+        assert trace not in data
+
+
+def test_branches_are_stripped_as_well() -> None:
+    traced = onnx.helper.make_node("Identity", ["x"], ["y"], doc_string="/root/x.py")
+    inner = onnx.helper.make_graph([traced], "inner", [], [])
+    node = onnx.helper.make_node("If", ["c"], ["z"], then_branch=inner, else_branch=inner)
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "outer", [], []), doc_string="/root/y.py")
+    strip(model)
+    assert b"/root" not in model.SerializeToString()
 
 
 def test_what_is_no_graph_is_refused(sources: Sources) -> None:

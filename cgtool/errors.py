@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. Every message names the thing, the reason and what to do.
+"""Everything that can go wrong, as one tree. Every message names the thing, the reason and what to do.
 
 CgtoolError                 exit code 1
 ├── UsageError              exit code 2: the request itself can't be met (unknown domain, clashing options)
@@ -27,9 +27,9 @@ class CgtoolError(Exception):
     """Base of every error that cgtool raises on purpose.
 
     Args:
-        message: What was wrong, as a clause without a full stop.
+        message: The fault, as a clause without a full stop.
         path: The file or folder concerned; it leads the message.
-        hint: What the user can do about it.
+        hint: The user's way out of it.
     """
 
     exit_code = 1

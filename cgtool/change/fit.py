@@ -45,7 +45,7 @@ def fit(source: Image, result: Image, contrast: float = LEAST_CONTRAST, *, textu
 
     Args:
         source: The picture as the network saw it, RGB, uint8, (h, w, 3); or luma, (h, w).
-        result: What the network made of it, the same shape.
+        result: The network's picture of it, the same shape.
         contrast: Share, 0 to 1, of the source's contrast of luma that every window keeps at least.
         texture: Keep what the maps can't explain as well.
 

@@ -1,4 +1,4 @@
-"""How steady, how changed and how sharp a result is, frame by frame and as one figure.
+"""Measures of a result against its source: steadiness, change and sharpness, frame by frame and as one figure.
 
 Warp error follows Lai et al., "Learning Blind Video Temporal Consistency" (2018): flow and occlusion come from the
 source alone, so a result cannot look steady by moving differently.

@@ -36,7 +36,7 @@ NOISE_LEVELS = 5.0
 """Departure of the smoothed source from the source, in levels, at which confidence has fallen to 1/e."""
 
 CLAMP_LEVELS = 2.0
-"""How far, in levels, the history may lie outside its present neighbourhood's range."""
+"""Levels by which the history may lie outside its present neighbourhood's range."""
 
 SNAP_PIXELS = 0.08
 """Flow this close to whole pixels is taken as whole: a copy neither softens nor drifts, and still scenes stay still."""

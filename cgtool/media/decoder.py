@@ -23,6 +23,7 @@ _MOST_ERRORS = 1000
 _MOST_GAPS = 10_000
 """Give up on a transport stream after this many stretches in a row (64 KiB each) that hold no packet."""
 _SEEK_BACK_SECONDS = (0, 1, 5, 30)
+"""How far before the wanted time to look for a key frame, in turn; after that, the file is read from its beginning."""
 _LONGEST_REORDERING_SECONDS = 1
 """Codecs decode a frame at most this long before it is presented."""
 _MISSING_SECONDS = 0.5
@@ -76,10 +77,10 @@ class Decoder:
 
     Attributes:
         container, stream: PyAV's.
-        time_base: Seconds a tick of the frames' timestamps.
+        time_base: Seconds per tick of the frames' timestamps.
         file_start: When the file begins on its own clock, in seconds.
         start_seconds, end_seconds: The span on that clock; None where it is open.
-        warnings: What the user should know, as sentences without a file name; complete once the frames are read.
+        warnings: For the user, sentences without a file name; complete once the frames are read.
         damaged_frames: Frames of the span that were decoded with errors, and packets that were not, so far.
 
     Raises:
@@ -208,6 +209,7 @@ class Decoder:
 
     def frames(self) -> Iterator[VideoFrame]:
         """The span's frames in order. Each has a ``pts``, and it always increases. Can be iterated once."""
+        # Where a frame has no time, it follows the one before by the last known distance.
         gap = max(1, round(1 / self._rate / self.time_base))
         previous, duration = None, 0
         last: int | None = None
@@ -250,7 +252,7 @@ class Decoder:
             )
 
     def _stated_end(self) -> Fraction | None:
-        """When the last frame ends by the file's own word; None where it has none and durations are estimates."""
+        """The last frame's end, in seconds, by the file's own word; None where it has none or only an estimate."""
         name = self.container.format.name
         if name.startswith("mov") and self.stream.duration is not None:
             return ((self.stream.start_time or 0) + self.stream.duration) * self.time_base

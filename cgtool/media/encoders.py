@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cgtool.errors import UsageError
 from cgtool.media import ffmpeg
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,8 @@ class Encoder:
 
     Attributes:
         name: FFmpeg's name of the encoder.
-        pixel_format: What it is given by default.
-        odd_pixel_format: What it is given where width or height is odd; None if the default does.
+        pixel_format: FFmpeg's name of the pixel format that it is given by default.
+        odd_pixel_format: The same where width or height is odd; None if the default does.
         crf: Default constant rate factor, None where the encoder has none.
         preset: Default preset, None where it has none.
         preset_option: The option that takes the preset.
@@ -84,9 +87,9 @@ class EncoderChoice:
 
     Attributes:
         name: FFmpeg's name of the encoder.
-        pixel_format: What its frames are converted to.
+        pixel_format: FFmpeg's name of the pixel format of its frames.
         arguments: FFmpeg's arguments from ``-c`` on; ``{n}`` stands for the output stream's number.
-        warnings: What the user should know.
+        warnings: Sentences for the user.
     """
 
     name: str
@@ -135,6 +138,7 @@ def choose_encoder(
             )
     if hardware:
         name = find_hardware_encoder(codec)
+        logger.debug("hardware encoder for %s: %s", codec, name or "none opens here")
         if name is not None:
             quality = str(crf if crf is not None else encoder.crf)
             chosen = ("-c:{n}", name, encoder.hardware[name], quality, "-pix_fmt:{n}", "yuv420p")

@@ -16,6 +16,7 @@ from cgtool.errors import EncoderError
 logger = logging.getLogger(__name__)
 
 _LAST_WORDS = 12
+"""Lines of ffmpeg's standard error that are kept for messages."""
 
 
 def executable() -> str:
@@ -96,7 +97,7 @@ class FFmpegProcess:
 
 
 def output_of(arguments: Sequence[str], timeout_seconds: float = 20) -> str | None:
-    """What ffmpeg with these arguments says on its standard output; None unless it ends well."""
+    """Standard output of ffmpeg with these arguments; None unless it ends well."""
     command = [executable(), "-hide_banner", "-nostdin", "-loglevel", "quiet", *arguments]
     try:
         done = subprocess.run(

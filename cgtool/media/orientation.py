@@ -8,7 +8,10 @@ from typing import TypeVar, cast
 
 import cv2
 import numpy as np
+
 from numpy.typing import NDArray
+
+from cgtool.pictures import Size
 
 Pixels = TypeVar("Pixels", bound=NDArray[np.uint8] | NDArray[np.uint16])
 
@@ -26,14 +29,9 @@ class Orientation:
     flip_horizontal: bool = False
     flip_vertical: bool = False
 
-    @property
-    def is_upright(self) -> bool:
-        """Whether there is nothing to do."""
-        return not (self.transpose or self.flip_horizontal or self.flip_vertical)
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height after turning."""
-        return (height, width) if self.transpose else (width, height)
+    def size(self, width: int, height: int) -> Size:
+        """The size after turning."""
+        return Size(height, width) if self.transpose else Size(width, height)
 
     def apply(self, pixels: Pixels) -> Pixels:
         """Turn an array of shape (height, width) or (height, width, channels), uint8 or uint16."""

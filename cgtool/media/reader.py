@@ -18,7 +18,6 @@ from av.filter import Graph
 from av.sidedata.sidedata import SideData
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame, PlanarFrame
@@ -27,6 +26,7 @@ from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, readable
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
+from cgtool.pictures import Image, Size
 
 _FULL_RANGE_TAG = 2
 _FARTHEST_START_SECONDS = 10
@@ -38,17 +38,17 @@ _STALE_TAGS = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "ROTA
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the writer must know of the source.
+    """A source video's properties, which the writer takes over.
 
     Attributes:
         width, height: Size in pixels of the upright frame.
-        time_base: Seconds a tick of the frames' timestamps.
-        average_rate: Frames a second on average, None if unknown. For estimates only.
-        nominal_rate: Frames a second that the timestamps were laid out for: above the average where frames were
+        time_base: Seconds per tick of the frames' timestamps.
+        average_rate: Frames per second on average, None if unknown. For estimates only.
+        nominal_rate: Frames per second that the timestamps were laid out for: above the average where frames were
             dropped. None if unknown.
         estimated_frames: About how many frames will come, None if unknown. For the progress bar only.
         sample_aspect_ratio: Width over height of an upright pixel, None where the file doesn't say.
-        colour: What the samples of the source meant.
+        colour: The meaning of the source's samples.
         stream_index: The converted stream's index in the file.
         language: Its language, None if the file doesn't say.
         chapters: How many chapters the file has.
@@ -93,7 +93,7 @@ class VideoReader:
 
     Attributes:
         info: The stream's properties.
-        warnings: What the user should know, as sentences without a file name; complete once the frames are read.
+        warnings: For the user, sentences without a file name; complete once the frames are read.
 
     Raises:
         MediaError: The file can't be read or holds no video frame (in the given span).
@@ -269,7 +269,8 @@ class VideoReader:
             self._graphs[key] = build_graph(frame, self._decoder.time_base, [*self._scaling(frame), to_format])
         return _through(self._graphs[key], frame)
 
-    def _pixels(self, frame: VideoFrame) -> NDArray[np.uint8]:
+    def _pixels(self, frame: VideoFrame) -> Image:
+        # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
         key = _kind(frame)
         if key not in self._graphs:
             self._graphs[key] = self._build_graph(frame)
@@ -284,11 +285,11 @@ class VideoReader:
 
     def _scaling(self, frame: VideoFrame) -> list[tuple[str, str]]:
         """Filters to the size of the first frame."""
-        width, height = self._colour.width, self._colour.height
-        if (frame.width, frame.height) == (width, height):
+        size, first = Size(frame.width, frame.height), Size(self._colour.width, self._colour.height)
+        if size == first:
             return []
-        self.warnings.append(f"the frame size changes to {frame.width}x{frame.height}; scaled to {width}x{height}")
-        return [("scale", f"{width}:{height}:flags=bicubic")]
+        self.warnings.append(f"the frame size changes to {size}; scaled to {first}")
+        return [("scale", f"{first.width}:{first.height}:flags=bicubic")]
 
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""

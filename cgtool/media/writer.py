@@ -38,7 +38,7 @@ _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=n
 
 @dataclass(frozen=True)
 class Source:
-    """Where the streams beside the converted one come from.
+    """The file that the streams beside the converted one come from.
 
     Attributes:
         path: The source file.
@@ -66,7 +66,7 @@ class VideoWriter:
         extra_arguments: Further ffmpeg output arguments (``--ffmpeg-args``).
 
     Attributes:
-        warnings: What the user should know; complete after ``finish``.
+        warnings: Sentences for the user; complete after ``finish``.
 
     Raises:
         OutputExistsError: The output exists and is not to be replaced.

@@ -1,10 +1,11 @@
-"""Networks by description: what `model.json` and checkpoints say of a structure, and back.
+"""Networks by description: from a structure in `model.json` or a checkpoint to a network, and back.
 
 To add a network, write its file and add its row to one of the two tables.
 """
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -38,6 +39,9 @@ _DISCRIMINATORS: dict[str, tuple[type, Callable[[Any], Discriminator]]] = {
     "resnet50": (ResNet50JudgeConfig, ResNet50Discriminator),
 }
 _TYPES = {config: name for table in (_GENERATORS, _DISCRIMINATORS) for name, (config, _) in table.items()}
+
+_AFFINE_ONCE = (PatchConfig, PixelConfig)
+"""Discriminators that once had an option ``affine``, which nobody could turn on. Older records still name it."""
 
 
 def describe(config: Any) -> dict[str, object]:  # noqa: ANN401  # the dataclass of any row
@@ -101,19 +105,23 @@ def _row(
 ) -> tuple[type, Callable[[Any], _N]]:
     name = architecture.get("type")
     if not isinstance(name, str) or name not in table:
-        raise ModelError(f"unknown {what} type {name!r}", hint=f"Known are {', '.join(table)}.")
+        raise ModelError(f"unknown {what} type {reprlib.repr(name)}", hint=f"Known are {', '.join(table)}.")
     return table[name]
 
 
 def _configure(kind: type, architecture: Mapping[str, object]) -> object:
     defaults = {field.name: field.default for field in fields(kind)}
     options = {key: value for key, value in architecture.items() if key != "type"}
+    if kind in _AFFINE_ONCE and options.get("affine") is False:
+        del options["affine"]
     for key, value in options.items():
         if key not in defaults:
-            raise ModelError(f"{_TYPES[kind]} has no option {key!r}", hint=f"Known are {', '.join(defaults)}.")
+            raise ModelError(
+                f"{_TYPES[kind]} has no option {reprlib.repr(key)}", hint=f"Known are {', '.join(defaults)}."
+            )
         wanted = type(defaults[key])
         if type(value) is not wanted:  # Not isinstance: JSON's true is no number of blocks.
             raise ModelError(
-                f"{_TYPES[kind]} option {key!r} is {value!r}", hint=f"It must be of type {wanted.__name__}."
+                f"{_TYPES[kind]} option {key!r} is {reprlib.repr(value)}", hint=f"It must be of type {wanted.__name__}."
             )
     return kind(**options)

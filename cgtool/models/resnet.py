@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cgtool.errors import ModelError
 from cgtool.models.generator import Generator
-from cgtool.models.layers import ResizeConv2d, Upsample, named
+from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, ResizeConv2d, Upsample, check_ranges, named
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class ResNetConfig:
     Attributes:
         blocks: Residual blocks: 9 for 256 px and more, 6 for 128 px (Zhu et al. 2017).
         ngf: Filters of the first convolution; the residual blocks have four times as many.
-        affine: Whether instance normalisations learn a scale and a shift.
-        stem_norm: Whether the first convolution's features are normalised, as in the paper. That takes an image's own
+        affine: Whether instance normalizations learn a scale and a shift.
+        stem_norm: Whether the first convolution's features are normalized, as in the paper. That takes an image's own
             tint and light away before any nonlinearity, so that no later layer knows evening from noon.
-        padding: What surrounds the residual blocks' feature maps. The stem and the head always reflect.
+        padding: The border around the residual blocks' feature maps. The stem and the head always reflect.
         dropout: Whether half of each residual block's inner features are dropped in training.
         upsample: How the decoder doubles the size.
         input_channels: 3 for RGB.
@@ -40,8 +40,13 @@ class ResNetConfig:
     output_channels: int = 3
 
     def __post_init__(self) -> None:
-        if min(self.blocks, self.ngf, self.input_channels, self.output_channels) < 1:
-            raise ModelError("a ResNet generator needs at least 1 block, filter and channel", hint=f"Got {self}.")
+        check_ranges(
+            "a ResNet generator",
+            blocks=(self.blocks, 1, 128),
+            ngf=(self.ngf, 1, MOST_FILTERS),
+            input_channels=(self.input_channels, 1, MOST_CHANNELS),
+            output_channels=(self.output_channels, 1, MOST_CHANNELS),
+        )
         if self.padding not in ("reflect", "zero"):
             raise ModelError(f"unknown padding {self.padding!r}", hint="Known are reflect and zero.")
         if self.upsample not in ("transposed", "resize"):

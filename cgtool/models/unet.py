@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cgtool.errors import ModelError
 from cgtool.models.generator import Generator
-from cgtool.models.layers import ResizeConv2d, Upsample, named
+from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, ResizeConv2d, Upsample, check_ranges, named
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class UNetConfig:
     Attributes:
         downs: How often the size is halved: 8 for 256 px, 7 for 128 px.
         ngf: Filters of the first convolution; they double until they are eight times as many.
-        affine: Whether instance normalisations learn a scale and a shift.
+        affine: Whether instance normalizations learn a scale and a shift.
         dropout: Whether half of the decoder's features are dropped in training where the width no longer grows.
         upsample: How the decoder doubles the size.
         input_channels: 3 for RGB.
@@ -35,8 +35,13 @@ class UNetConfig:
     output_channels: int = 3
 
     def __post_init__(self) -> None:
-        if self.downs < 2 or min(self.ngf, self.input_channels, self.output_channels) < 1:
-            raise ModelError("a U-Net needs at least 2 downs, 1 filter and 1 channel", hint=f"Got {self}.")
+        check_ranges(
+            "a U-Net",
+            downs=(self.downs, 2, 10),
+            ngf=(self.ngf, 1, MOST_FILTERS),
+            input_channels=(self.input_channels, 1, MOST_CHANNELS),
+            output_channels=(self.output_channels, 1, MOST_CHANNELS),
+        )
         if self.upsample not in ("transposed", "resize"):
             raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
 

@@ -34,7 +34,7 @@ class Stage(Generic[T]):
 
 @dataclass
 class Progress:
-    """How far a pipeline is.
+    """A pipeline's state so far.
 
     Attributes:
         items: Items that left the sink.
@@ -50,7 +50,7 @@ class Pipeline(Generic[T]):
 
     Args:
         source: Gives the items; iterated in its own thread.
-        stages: What happens to them.
+        stages: The work on them, in order.
         sink: Takes the items in order.
         interrupt: Called once when the pipeline stops before its end, so that a stage which waits outside of Python
             (for a child process, say) comes back. May be called while other threads work.

@@ -73,7 +73,23 @@ def test_model_json_is_read_and_written_back(tmp_path: Path) -> None:
         ({"domains": ["summer", "Summer"]}, "both domains"),
         ({"domains": ["a/b", "c"]}, "can't be a domain"),
         ({"architecture": "resnet"}, "architecture is 'resnet'"),
-        ({"stride": 0}, "not positive"),
+        ({"format_version": True}, "format version True"),
+        ({"format_version": 1.0}, r"format version 1\.0"),
+        ({"stride": 0}, "stride is 0, not from 1 to 1024"),
+        ({"stride": 10**9}, "stride is 1000000000, not from"),
+        ({"training_scale": 8193}, "training_scale is 8193, not from 1 to 8192"),
+        ({"training_scale": -(10**40)}, "training_scale is -1"),
+        ({"training_scale": float("inf")}, "training_scale is inf"),
+        ({"defaults": {"size": 10**9, "smooth": 1, "texture": 0}}, "size is 1000000000, not from 1 to 8192"),
+        ({"defaults": {"size": 286.0, "smooth": 1, "texture": 0}}, r"size is 286\.0"),
+        ({"defaults": {"size": 286, "smooth": "1", "texture": 0}}, "smooth is '1'"),
+        ({"defaults": {"size": 286, "smooth": 1, "texture": 10**400}}, "texture is 1"),
+        ({"defaults": {"size": 286, "smooth": 1, "texture": 0, "contrast": -0.1}}, r"contrast is -0\.1"),
+        ({"defaults": [286, 1, 0]}, "defaults is"),
+        ({"architecture": None}, "architecture is None"),
+        ({"provenance": "x" * 10**6}, "provenance is 'x"),
+        ({"weights": {"A_to_B": "A_to_B.safetensors"}}, "A_to_B is 'A_to_B.safetensors'"),
+        ({"weights": {"A_to_B": {"file": "x" * 201, "sha256": HASH}}}, "not a plain name"),
         ({"training_scale": True}, "training_scale is True"),
         ({"weights": {}}, "weights are for nothing"),
         ({"weights": {"C_to_D": {}}}, "weights are for C_to_D"),
@@ -91,8 +107,51 @@ def test_damaged_model_json_is_refused(change: dict[str, Any], reason: str, tmp_
     (path / "model.json").write_text(json.dumps({**described("seasons", ("summer", "winter")), **change}))
     with pytest.raises(ModelError, match=reason) as caught:
         read_model_folder(path)
-    assert str(path) in str(caught.value)
+    assert str(path / "model.json") in str(caught.value) or str(path / "absent") in str(caught.value)
     assert caught.value.hint
+    assert len(str(caught.value)) < 500
+
+
+ODD_VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    10**9,
+    10**400,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "\ud800",
+    "x" * 5000,
+    [],
+    {},
+]
+
+
+def test_no_odd_value_anywhere_is_an_unexpected_error(tmp_path: Path) -> None:
+    """Every field of the record takes every odd value in turn: it is read, or refused in our words."""
+    path = put(tmp_path, described("seasons", ("summer", "winter")))
+    described_once = described("seasons", ("summer", "winter"))
+    places: list[tuple[str, ...]] = [(key,) for key in described_once]
+    places += [("defaults", key) for key in (*described_once["defaults"], "contrast")]
+    places += [("weights", "A_to_B"), ("weights", "A_to_B", "file"), ("weights", "A_to_B", "sha256")]
+    refused = []
+    for *outer, last in places:
+        for value in [*ODD_VALUES, [[]], {"A_to_B": None}]:
+            data = described("seasons", ("summer", "winter"))
+            inner = data
+            for key in outer:
+                inner = inner[key]
+            inner[last] = value
+            (path / "model.json").write_text(json.dumps(data))
+            try:
+                to_json(read_model_folder(path))
+            except ModelError as error:
+                refused.append(str(error))
+    assert max(map(len, refused)) < 500
+    assert len(refused) > 0.8 * len(places) * len(ODD_VALUES)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Structure, export and initialisation of the networks; their numbers are checked in test_reference.py."""
+"""Structure, export and initialization of the networks; their numbers are checked in test_reference.py."""
 
 from __future__ import annotations
 
@@ -124,15 +124,42 @@ def test_initialize_draws_the_papers_gaussians() -> None:
         {"type": "resnet", "padding": "circular"},
         {"type": "unet", "upsample": "bilinear"},
         {"type": "unet", "downs": 1},
+        {"type": "unet", "downs": 10**6},
+        {"type": "resnet", "blocks": 10**9},
+        {"type": "resnet", "ngf": 10**30},
+        {"type": "resnet", "output_channels": 10**9},
+        {"type": ["resnet"]},
+        {"type": "x" * 10**6},
+        {"type": "resnet", "x" * 10**6: 1},
+        {"type": "resnet", "ngf": "x" * 10**6},
     ],
     ids=str,
 )
 def test_unknown_structures_are_refused(architecture: dict[str, object]) -> None:
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError) as caught:
         build_generator(architecture)
+    assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize("architecture", [{"type": "resnet"}, {"type": "patch", "n_layers": 0}], ids=str)
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {"type": "resnet"},
+        {"type": "patch", "n_layers": 0},
+        {"type": "patch", "n_layers": 10**9},
+        {"type": "pixel", "ndf": -1},
+        {"type": "projected", "width": 0},
+        {"type": "patch", "affine": True},
+        {"type": "projected", "affine": False},
+    ],
+    ids=str,
+)
 def test_unknown_discriminators_are_refused(architecture: dict[str, object]) -> None:
     with pytest.raises(ModelError):
         build_discriminator(architecture)
+
+
+@pytest.mark.parametrize("kind", ["patch", "pixel"])
+def test_older_records_of_discriminators_name_an_option_that_is_gone(kind: str) -> None:
+    net = build_discriminator({"type": kind, "ndf": 4, "affine": False})
+    assert "affine" not in describe(net.config)

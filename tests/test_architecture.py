@@ -124,6 +124,7 @@ def test_no_import_cycles() -> None:
         ("import cgtool.cli.app", {"torch", "cv2", "av", "numpy", "rich", "openvino"}),
         ("import cgtool.tasks.convert, cgtool.conversion.model, cgtool.tasks.models", {"torch", "openvino"}),
         ("import cgtool.cli.convert, cgtool.cli.models", {"torch", "cv2", "av", "numpy"}),
+        ("import cgtool.cli.train", {"torch", "cv2", "av", "numpy"}),
     ],
 )
 def test_what_is_not_imported(statement: str, forbidden: set[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from cgtool.errors import ModelError
 from cgtool.models.discriminators import PatchConfig, PatchDiscriminator, PixelConfig, PixelDiscriminator
 from cgtool.models.generator import Generator
+from cgtool.models.maps import MapsConfig, MapsGenerator
 from cgtool.models.projected import ProjectedConfig, ProjectedDiscriminator
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
 from cgtool.models.resnet50 import ResNet50Config, ResNet50Discriminator, ResNet50Generator, ResNet50JudgeConfig
@@ -31,6 +32,7 @@ _GENERATORS: dict[str, tuple[type, Callable[[Any], Generator]]] = {
     "resnet": (ResNetConfig, ResNetGenerator),
     "unet": (UNetConfig, UNetGenerator),
     "resnet50": (ResNet50Config, ResNet50Generator),
+    "maps": (MapsConfig, MapsGenerator),
 }
 _DISCRIMINATORS: dict[str, tuple[type, Callable[[Any], Discriminator]]] = {
     "patch": (PatchConfig, PatchDiscriminator),

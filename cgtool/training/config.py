@@ -45,8 +45,11 @@ class Objective:
     # Brush strokes: guided detail hides them, yet a share of them may be shown.
     texture: float = option(0.0, "With --through-detail: share of hidden texture that is shown yet.", least=0, most=1)
     contrast: float = option(
-        LEAST_CONTRAST, "With --through-detail: share of contrast that every place keeps.", least=0, most=1
+        LEAST_CONTRAST, "With --through-detail or maps: share of contrast that every place keeps.", least=0, most=1
     )
+    evenness_weight: float = option(0.0, "With --generator maps: weight of the maps' total variation.", least=0)
+    rims_weight: float = option(0.0, "Weight of a change that is uneven where the source is even.", least=0)
+    range_weight: float = option(0.0, "Weight of what is brighter than white or darker than black.", least=0)
     texture_weight: float = option(0.0, "Weight of the texture that guided detail hides.", least=0)
     temporal_weight: float = option(0.0, "Weight of steadiness under synthetic motion.", least=0)
 
@@ -70,6 +73,8 @@ class TrainConfig:
     encoder_weights: str | None = option(
         None, "torchvision's ResNet-50 weights to begin resnet50 with.", kind=str, metavar="FILE"
     )
+    map_stride: int = option(4, "With --generator maps: pixels of a map's cell, 2, 4 or 8.", least=2, most=8)
+    knots: int = option(4, "With --generator maps: lumas that have maps of their own.", least=1)
     objective: Objective = field(default_factory=Objective)
     pool_size: int = option(50, "Past fakes that the discriminators are shown.", least=0)
     lr: float = option(2e-4, "Adam's learning rate.", least=0)
@@ -100,17 +105,25 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_options(self)
         self._check_sizes()
-        objective, generator = self.objective, GENERATORS[self.generator]
-        if not objective.through_detail and (
-            objective.texture or objective.texture_weight or objective.contrast != LEAST_CONTRAST
-        ):
-            raise UsageError(
-                "--texture, --contrast and --texture-weight are about guided detail", hint="Add --through-detail"
-            )
+        self._check_view()
+        generator = GENERATORS[self.generator]
         if not self.stem_norm and "stem_norm" not in generator.options.values():
             raise UsageError(f"--no-stem-norm is for resnet9 and resnet6, not {self.generator}", hint="Leave it out")
         if self.encoder_weights is not None and "resnet50" not in (self.generator, self.discriminator):
             raise UsageError("--encoder-weights is for resnet50 networks", hint="Add --generator resnet50")
+
+    def _check_view(self) -> None:
+        """Refuse options about guided detail without it, and about maps without them."""
+        objective, generator = self.objective, GENERATORS[self.generator]
+        own_contrast = "contrast" not in generator.options.values() and objective.contrast != LEAST_CONTRAST
+        if not objective.through_detail and (objective.texture or objective.texture_weight or own_contrast):
+            raise UsageError(
+                "--texture, --contrast and --texture-weight are about guided detail", hint="Add --through-detail"
+            )
+        if objective.through_detail and not generator.draws:
+            raise UsageError(f"--through-detail is for generators that draw, not {self.generator}", hint="Leave it out")
+        if objective.evenness_weight and generator.draws:
+            raise UsageError(f"--evenness-weight is about maps, not {self.generator}", hint="Add --generator maps")
 
     def _check_sizes(self) -> None:
         for name, network in self._networks().items():

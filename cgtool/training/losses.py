@@ -16,6 +16,7 @@ from torch import Tensor
 from cgtool.models.generator import Generator
 from cgtool.training.config import Objective
 from cgtool.training.parts.distances import adversarial_loss, image_distance
+from cgtool.training.parts.evenness import total_variation, unevenness
 from cgtool.training.parts.motion import Motion, random_motion, with_noise
 from cgtool.training.parts.through_detail import through_detail
 
@@ -162,8 +163,30 @@ TEXTURE = GeneratorTerm(
     weight=lambda objective: objective.texture_weight,
     value=lambda half: image_distance("l1", half.picture, half.shown),
 )
+# Brightness, not place, shall decide how colours change.
+EVENNESS = GeneratorTerm(
+    "evenness",
+    "Unevenness of maps (weighted)",
+    ("evenness_A", "evenness_B"),
+    weight=lambda objective: objective.evenness_weight,
+    value=lambda half: total_variation(half.output),
+)
+RIMS = GeneratorTerm(
+    "rims",
+    "Rims beside edges (weighted)",
+    ("rims_A", "rims_B"),
+    weight=lambda objective: objective.rims_weight,
+    value=lambda half: unevenness(half.source, half.fake),
+)
+RANGE = GeneratorTerm(
+    "range",
+    "Brighter than white, darker than black (weighted)",
+    ("range_A", "range_B"),
+    weight=lambda objective: objective.range_weight,
+    value=lambda half: (half.fake.abs() - 1).clamp(min=0).mean(),
+)
 
-TERMS: tuple[LossTerm, ...] = (ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE)
+TERMS: tuple[LossTerm, ...] = (ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE)
 """All losses, in the order in which they are shown."""
 
 

@@ -291,6 +291,22 @@ def test_errors_are_one_line_on_the_screen(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("module", "options", "line"),
+    [
+        ("torch", [], r"pip install 'cgtool\[train\]'"),
+        ("efficientnet_lite_pytorch", ["--preset=season"], r"pip install 'cgtool\[projected\]'"),
+    ],
+)
+def test_what_is_not_installed_is_named_with_the_line_to_run(
+    data: Path, module: str, options: list[str], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError, match=f"this needs {module}.*{line}") as caught:
+        invoke(str(data), "--domains=red,blue", "--name=x", *options)
+    assert caught.value.exit_code == 2
+
+
 def test_every_option_of_the_configuration_is_on_the_command_line() -> None:
     options = {parameter.name for parameter in train.params}
     assert set(tiny_config().to_json()) <= options

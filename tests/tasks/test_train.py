@@ -253,6 +253,24 @@ def test_allowed_changes_are_noted(tmp_path: Path, data: Path) -> None:
     assert rates == pytest.approx([2e-4, 2e-4, 1e-3, 5e-4])
 
 
+def test_the_logged_rate_is_what_the_generators_use(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"steps": 4, "head_start": 2, "decay": 0.0}, sample_every=0)
+    run(wanted)
+    rates = [line["learning_rate"] for line in read_metrics(wanted.run_folder / "metrics.jsonl")]
+    assert rates == pytest.approx([0, 0, 2e-4, 2e-4])
+
+
+def test_a_maps_network_trains_goes_on_and_is_a_model(tmp_path: Path, data: Path) -> None:
+    options = {"generator": "maps", "map_stride": 4, "evenness_weight": 0.5, "rims_weight": 30.0, "range_weight": 5.0}
+    wanted = request(tmp_path, data, config={**options, "steps": 4})
+    run(dataclasses.replace(wanted, stop_after=2))
+    run(wanted)
+    assert {"evenness_A", "rims_B", "range_A"} <= set(losses_of(wanted)[-1])
+    model = read_model_folder(wanted.model_folder)
+    assert (model.architecture["type"], model.stride, model.defaults.texture) == ("maps", 8, 0.0)
+    load_generator(model, "A_to_B")
+
+
 def test_other_images_are_refused(tmp_path: Path, stopped: TrainRequest) -> None:
     other = write_domains(tmp_path, count=7)
     with pytest.raises(UsageError, match=r"--a from 6 images to 7 other images"):

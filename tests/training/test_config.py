@@ -8,6 +8,7 @@ import pytest
 
 from cgtool.errors import UsageError
 from cgtool.models.architecture import build_discriminator, build_generator
+from cgtool.models.maps import MapsConfig
 from cgtool.models.resnet import ResNetConfig
 from cgtool.training.config import UPSAMPLINGS, TrainConfig, Upsampling
 from cgtool.training.networks import DISCRIMINATORS, GENERATORS
@@ -43,7 +44,17 @@ def test_any_option_overrides_a_preset_and_none_does_not(preset: str) -> None:
 def test_every_generator_can_be_built(generator: str, upsample: Upsampling) -> None:
     size = {"unet256": 256, "unet128": 128}.get(generator, 64)
     config = TrainConfig(generator=generator, upsample=upsample, ngf=4, crop_size=size)
-    assert build_generator(config.generator_architecture()).config.upsample == upsample
+    built = build_generator(config.generator_architecture()).config
+    assert getattr(built, "upsample", upsample) == upsample  # maps generators have no choice
+
+
+def test_maps_are_not_shown_through_guided_detail() -> None:
+    config = TrainConfig.from_options({"generator": "maps", "ngf": 4, "map_stride": 8, "knots": 2, "contrast": 0.4})
+    assert build_generator(config.generator_architecture()).config == MapsConfig(4, 6, 8, 2, 0.4)
+    with pytest.raises(UsageError, match="--through-detail is for generators that draw"):
+        resolve("maps", {"through_detail": True})
+    with pytest.raises(UsageError, match="--evenness-weight"):
+        resolve("paper", {"evenness_weight": 1.0})
 
 
 @pytest.mark.parametrize("discriminator", DISCRIMINATORS)

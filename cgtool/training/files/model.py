@@ -11,6 +11,7 @@ from cgtool.errors import CgtoolError
 from cgtool.models.folder import Defaults, read_model_folder
 from cgtool.models.weights import save_model_folder
 from cgtool.training.config import TrainConfig
+from cgtool.training.networks import GENERATORS
 from cgtool.training.record import RunRecord
 from cgtool.training.state import TrainState
 
@@ -45,6 +46,8 @@ def _defaults(config: TrainConfig) -> Defaults:
     """What conversion should show: texture only of a network that was judged with it."""
     size = min(config.load_size, MAX_AUTO_SIZE)
     objective = config.objective
+    if not GENERATORS[config.generator].draws:
+        return Defaults(size=size)
     if not objective.through_detail:
         return Defaults(size=size, texture=1.0)
     return Defaults(size=size, texture=objective.texture, contrast=objective.contrast)

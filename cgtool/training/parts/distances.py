@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
+from cgtool.models.layers import accurate
 from cgtool.training.config import CycleLoss, GanLoss
-from cgtool.training.parts.precision import accurate
 
 
 def adversarial_loss(kind: GanLoss, fake_logits: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cgtool.training.parts.precision import accurate
+from cgtool.models.layers import accurate
 
 _ZOOM = 0.06
 _TURN = math.radians(2)

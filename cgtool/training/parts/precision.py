@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from cgtool.config import Precision
 from cgtool.training.config import TrainConfig
@@ -39,8 +38,3 @@ def autocast(device: torch.device, precision: Precision) -> AbstractContextManag
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)
-
-
-def accurate(tensor: Tensor) -> Tensor:
-    """FP32 for BF16 and FP16, whose sums and differences lose too much; FP32 and FP64 as they are."""
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor

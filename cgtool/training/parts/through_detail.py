@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from cgtool.change.fit import AVERAGED, FLAT, MISFIT, WINDOW
 from cgtool.config import LEAST_CONTRAST
+from cgtool.models.layers import accurate
 from cgtool.pictures import LUMA
-from cgtool.training.parts.precision import accurate
 
 _LEVEL = 1 / 127.5
 """One level of 255, in the networks' range of [-1, 1]."""

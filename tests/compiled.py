@@ -6,21 +6,27 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import onnx
 import pytest
 
-from cgtool.backends import graph as graphs
-from cgtool.backends.manifest import SUFFIX
+from cgtool.backends import proof
+from cgtool.backends.onnx import export as onnx_export
+from cgtool.backends.selection import EngineRequest
+from cgtool.backends.spec import SUFFIX
+from cgtool.backends.torch.graph import FrameGraph
+from cgtool.conversion.jobs import plan
+from cgtool.conversion.model import choose_model
 from cgtool.models.folder import ModelFolder
 from cgtool.models.weights import save_model_folder
 from cgtool.tasks import export as task
-from cgtool.tasks import parity
+from cgtool.tasks.convert import ConvertOptions, Finished, Result, VideoOptions, convert
 from tests.backends.support import small_generator
 
-_real = graphs.to_onnx
+_real = onnx_export.to_onnx
 _made: dict[tuple[str, str], bytes] = {}
 
 
@@ -35,7 +41,7 @@ def tiny_model(path: Path, seed: int = 0) -> ModelFolder:
     )
 
 
-def remembered(graph: graphs.FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
+def remembered(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
     """`to_onnx`, which takes seconds, once for each network."""
     digest = hashlib.sha256(str(graph.dtype).encode())
     for value in graph.state_dict().values():
@@ -52,8 +58,8 @@ def remembered(graph: graphs.FrameGraph, metadata: Mapping[str, str] | None = No
 def quick_exports() -> Iterator[pytest.MonkeyPatch]:
     """Export each network once, and measure speed for a moment only."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graphs, "to_onnx", remembered)
-        patch.setattr(task, "milliseconds_a_frame", lambda *args: parity.milliseconds_a_frame(*args, seconds=0.02))
+        patch.setattr(onnx_export, "to_onnx", remembered)
+        patch.setattr(proof, "SECONDS", 0.02)
         yield patch
 
 
@@ -88,3 +94,13 @@ def replace_file(folder: Path, name: str, suffix: str, data: bytes) -> None:
     path.write_bytes(data)
     files = json.loads(manifest_of(folder, name).read_text())["files"]
     forge(folder, name, files=files | {path.name: hashlib.sha256(data).hexdigest()})
+
+
+def converted(source: Path, target: Path, model: Path, engine: EngineRequest, *, end: int | None = None) -> Result:
+    """Convert one file with nothing but the network: no smoothing, no detail of the source's, at its own size."""
+    chosen = choose_model("night", str(model), None)
+    span = VideoOptions(end=None if end is None else Fraction(end))
+    options = ConvertOptions(engine=engine, size="native", smooth=0, detail="resize", video=span)
+    *_, done = convert(plan([str(source)], str(target), chosen.target), chosen, options)
+    assert isinstance(done, Finished)
+    return done.result

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.standins import REAL, make_all
+pytest_plugins = ["tests.skipping"]
 
 
 def pytest_configure() -> None:
@@ -24,6 +24,8 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real clips, photographs and weights beside the checkout, for what nothing else can stand in for."""
+    from tests.standins import REAL
+
     if not REAL.is_dir():
         pytest.skip(f"the shared data folder {REAL} is absent")
     return REAL
@@ -32,6 +34,8 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def shared_data(tmp_path_factory: pytest.TempPathFactory, bunny: Path) -> Path:
     """Clips, pictures and weights as the field has them: the folder beside the checkout, or stand-ins made here."""
+    from tests.standins import REAL, make_all
+
     return REAL if REAL.is_dir() else make_all(tmp_path_factory.mktemp("standins"), bunny)
 
 

@@ -27,17 +27,8 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 """The folder of real files; it is not part of the project."""
 
 _H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
-_HLG = (
-    "-pix_fmt",
-    "yuv420p10le",
-    "-color_primaries",
-    "bt2020",
-    "-color_trc",
-    "arib-std-b67",
-    "-colorspace",
-    "bt2020nc",
-)
-_PQ = ("-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc")
+_BT2020 = ("-pix_fmt", "yuv420p10le", "-color_primaries", "bt2020", "-colorspace", "bt2020nc")
+_HLG, _PQ = (*_BT2020, "-color_trc", "arib-std-b67"), (*_BT2020, "-color_trc", "smpte2084")
 _DROP = ("-vf", "select='not(between(mod(n,7),3,4))'", "-fps_mode", "vfr")
 """Frames are missing now and then: the rate varies."""
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cgtool.extras import require
+
 if TYPE_CHECKING:
     from cgtool.tasks.measure import MeasuredFrame
 
@@ -37,6 +39,8 @@ def measure(source: Path, result: Path, as_json: bool, plot: Path | None) -> Non
     \b
     cgtool measure summer.mp4 summer.winter.mp4 --plot steadiness.png
     """
+    if plot is not None:
+        require("matplotlib", "plot")
     from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from cgtool.frame import Frame
+from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.containers import Container
 from cgtool.media.reader import VideoInfo
 
@@ -40,7 +40,7 @@ class Clock:
         self._last: int | None = None
         self._worst_seconds = Fraction(0)
 
-    def tick(self, frame: Frame) -> int:
+    def tick(self, frame: Frame | PlanarFrame) -> int:
         """The tick that a frame is shown at. Frames come in order."""
         if self._container.clock == "source":
             return frame.pts

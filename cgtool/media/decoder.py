@@ -55,6 +55,19 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def attached_picture(path: Path, index: int) -> bytes:
+    """The file that a cover picture's stream holds.
+
+    Raises:
+        MediaError: It can't be read.
+    """
+    try:
+        with open_container(path) as container:
+            return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
+    except av.FFmpegError as error:
+        raise MediaError(f"its cover picture can't be read ({error.strerror})", path=path) from error
+
+
 class Decoder:
     """Decodes the first video stream of a file, from ``start`` on and until ``end``.
 

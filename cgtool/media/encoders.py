@@ -26,6 +26,7 @@ class Encoder:
         preset: Default preset, None where it has none.
         preset_option: The option that takes the preset.
         arguments: Further arguments.
+        lossless: It keeps every bit: frames that come as decoded are written in their own format, if it takes that.
         hardware: Hardware encoders of the same codec, best first, with the option that takes the quality.
     """
 
@@ -36,6 +37,7 @@ class Encoder:
     preset: str | None = None
     preset_option: str = "-preset"
     arguments: tuple[str, ...] = ()
+    lossless: bool = False
     hardware: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -73,7 +75,7 @@ ENCODERS: Mapping[str, Encoder] = {
         arguments=("-b:v", "0", "-row-mt", "1", "-deadline", "good"),
     ),
     "prores": Encoder("prores_ks", "yuv422p10le", preset="3", preset_option="-profile:v"),
-    "ffv1": Encoder("ffv1", "bgr0", arguments=("-level", "3", "-g", "1", "-slicecrc", "1")),
+    "ffv1": Encoder("ffv1", "bgr0", arguments=("-level", "3", "-g", "1", "-slicecrc", "1"), lossless=True),
     "gif": Encoder("gif", "rgb24"),
 }
 """Encoders by the value of ``--codec``."""
@@ -104,6 +106,7 @@ def choose_encoder(
     crf: int | None = None,
     preset: str | None = None,
     pixel_format: str | None = None,
+    decoded_format: str | None = None,
     hardware: bool = False,
 ) -> EncoderChoice:
     """Resolve an encoder.
@@ -112,6 +115,7 @@ def choose_encoder(
         codec: A key of ``ENCODERS``.
         width, height: The frame's size in pixels.
         crf, preset, pixel_format: The user's wishes; None for the encoder's defaults.
+        decoded_format: The pixel format in which frames come as decoded; None if they come in RGB.
         hardware: Take a hardware encoder if one really opens on this machine.
 
     Raises:
@@ -123,6 +127,8 @@ def choose_encoder(
         raise UsageError("--pixel-format does not apply to gif: its colours are a palette")
     if pixel_format is not None:
         _check_pixel_format(pixel_format, encoder.name)
+    elif encoder.lossless and decoded_format in _pixel_formats(encoder.name):
+        pixel_format = decoded_format
     else:
         pixel_format = encoder.pixel_format
         if encoder.odd_pixel_format and (width % 2 or height % 2):
@@ -154,12 +160,18 @@ def choose_encoder(
     return EncoderChoice(encoder.name, pixel_format, arguments, tuple(warnings))
 
 
-@functools.cache
 def _check_pixel_format(name: str, encoder: str) -> None:
     """FFmpeg would quietly take another format than an encoder doesn't know."""
+    known = _pixel_formats(encoder)
+    if known and name not in known:
+        raise UsageError(f"--pixel-format {name} is none that {encoder} takes", hint=f"It takes {' '.join(known)}")
+
+
+@functools.cache
+def _pixel_formats(encoder: str) -> tuple[str, ...]:
+    """FFmpeg's names of the pixel formats that an encoder takes; empty where it doesn't say."""
     known = re.search("Supported pixel formats: (.*)", ffmpeg.output_of(["-h", f"encoder={encoder}"]) or "")
-    if known is not None and name not in known[1].split():
-        raise UsageError(f"--pixel-format {name} is none that {encoder} takes", hint=f"It takes {known[1].strip()}")
+    return () if known is None else tuple(known[1].split())
 
 
 @functools.cache

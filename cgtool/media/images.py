@@ -9,7 +9,6 @@ import ctypes
 import io
 import logging
 import os
-import secrets
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -25,6 +24,7 @@ from cgtool import pictures
 from cgtool.errors import MediaError
 from cgtool.media.image_metadata import read_dpi, read_exif
 from cgtool.media.image_modes import load_wide, to_srgb
+from cgtool.media.outputs import write_file
 
 MAX_PIXELS = 2**28
 """Larger images are refused: 16384 x 16384, above every camera's, below what fills the memory of a desktop."""
@@ -154,12 +154,12 @@ def write_image(
     if suffix not in _FORMATS:
         raise MediaError(f"can't write images as {suffix!r}", path=name, hint=f"Use {', '.join(sorted(_FORMATS))}")
     data, left_out = _encode(image, suffix, name, quality)
+    if isinstance(target, Path):
+        write_file(target, data)
+        return left_out
     try:
-        if isinstance(target, Path):
-            _write_whole(target, data)
-        else:
-            target.write(data)
-            target.flush()
+        target.write(data)
+        target.flush()
     except OSError as error:
         raise MediaError(f"can't be written: {error.strerror}", path=name) from error
     return left_out
@@ -289,16 +289,3 @@ def _encode(image: StillImage, suffix: str, name: str, quality: int) -> tuple[by
             f"a picture of {width}x{height} pixels can't be encoded as {suffix}: {error}", path=name
         ) from error
     return buffer.getvalue(), tuple(left_out)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".cgtool-{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

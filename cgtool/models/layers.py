@@ -6,6 +6,7 @@ import reprlib
 from collections import OrderedDict
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -48,6 +49,11 @@ def check_ranges(what: str, **ranges: tuple[int, int, int]) -> None:
             raise ModelError(
                 f"{what} can't have {option} {reprlib.repr(value)}", hint=f"It goes from {least} to {most}."
             )
+
+
+def accurate(tensor: Tensor) -> Tensor:
+    """FP32 for BF16 and FP16, whose sums and differences lose too much; FP32 and FP64 as they are."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
 
 def named(**modules: nn.Module | None) -> nn.Sequential:

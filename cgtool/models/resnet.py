@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from cgtool.errors import ModelError
+from cgtool.models.generator import Generator
 from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, ResizeConv2d, Upsample, check_ranges, named
 
 
@@ -52,7 +53,7 @@ class ResNetConfig:
             raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
 
 
-class ResNetGenerator(nn.Module):
+class ResNetGenerator(Generator):
     """Translates images; in the paper's notation c7s1-k, d2k, d4k, R4k..., u2k, uk, c7s1-3.
 
     Attributes:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cgtool.errors import ModelError
+from cgtool.models.generator import Generator
 from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, ResizeConv2d, Upsample, check_ranges, named
 
 
@@ -45,7 +46,7 @@ class UNetConfig:
             raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
 
 
-class UNetGenerator(nn.Module):
+class UNetGenerator(Generator):
     """Translates images.
 
     Attributes:

@@ -8,7 +8,6 @@ began with another has that one's recipe, losses included, in its provenance.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ import torch
 
 from cgtool.tasks.train import TrainRequest, train
 from cgtool.training.config import TrainConfig
-from cgtool.training.metrics import read_metrics
+from cgtool.training.files.metrics import read_metrics
 from tests.benchmarks.snowiest import link_snowiest
 
 STEPS = 5
@@ -41,7 +40,7 @@ def first_losses(
     Returns:
         The weighted losses by name, a mapping for each step.
     """
-    config = dataclasses.replace(TrainConfig(**recipe["config"]), precision="fp32", device="cpu", compile=False)
+    config = TrainConfig.from_options({**recipe["config"], "precision": "fp32", "device": "cpu", "compile": False})
     data = data / DATA[domains]
     if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((data / "trainB").iterdir())):
         link_snowiest(data, scratch / "snow", recipe["data"]["B"]["images"])

@@ -32,7 +32,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from cgtool.backends.selection import ENGINES
+from cgtool.backends.table import ENGINES
 from cgtool.media.images import StillImage, read_image, write_image
 from tests.benchmarks.quality_features import Features
 from tests.benchmarks.quality_measures import (

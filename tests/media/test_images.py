@@ -291,10 +291,11 @@ def test_interrupted_writing_leaves_what_was_there(
 
 
 def test_unwritable_targets_are_refused(picture: Pixels, tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match=r"absent/out\.png: can't be written: No such file"):
-        write_image(tmp_path / "absent" / "out.png", StillImage(picture))
+    (tmp_path / "file").touch()
+    with pytest.raises(MediaError, match=r"file/out\.png: can't be written: "):
+        write_image(tmp_path / "file" / "out.png", StillImage(picture))
     with pytest.raises(MediaError, match=r"out\.gif: can't write images as '\.gif'. Use \.bmp, "):
         write_image(tmp_path / "out.gif", StillImage(picture))
     with pytest.raises(MediaError, match=r"16384x1 pixels don't fit into \.webp"):
         write_image(tmp_path / "out.webp", StillImage(np.zeros((1, 16384, 3), np.uint8)))
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]

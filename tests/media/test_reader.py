@@ -280,9 +280,14 @@ def test_a_cut_off_file_is_read_to_where_it_ends_and_says_what_is_missing(
     path = cut_off(real[suffix], tmp_path / f"cut{suffix}")
     expected, _ = timestamps(path)
     with VideoReader(path) as reader:
-        assert [frame.pts_seconds for frame in reader.frames()] == expected
-        [warning] = reader.warnings
-    missing = 132 - len(expected)
+        shown = [frame.pts_seconds for frame in reader.frames()]
+        warning, *others = reader.warnings
+    # The frame that the cut goes through: PyAV's FFmpeg shows it from PyAV 18 on, as the program does.
+    if shown == expected[:-1]:
+        assert others == ["1 damaged frame in the source"]
+    else:
+        assert (shown, others) == (expected, [])
+    missing = 132 - len(shown)
     assert 30 < len(expected) < 100
     assert f"about {missing} frames are missing" in warning
 

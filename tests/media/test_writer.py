@@ -327,7 +327,7 @@ def test_folders_are_made(bench: Bench) -> None:
 def test_a_folder_that_can_not_be_written_is_told(bench: Bench) -> None:
     (bench.target.parent / "file").touch()
     bench.target = bench.target.parent / "file" / "result.mp4"
-    with pytest.raises(MediaError, match=r"file/result\.mp4: can't be written \(.+\)"):
+    with pytest.raises(MediaError, match=r"file/result\.mp4: can't be written: .+"):
         bench.writer()
     assert children_of(os.getpid(), "ffmpeg") == []
 

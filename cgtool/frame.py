@@ -8,8 +8,6 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.pictures import Image
-
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 """Samples of one component, shape (height, width), or of several beside each other, (height, width, components).
 uint8 for 8 bits, uint16 for 9 to 16 bits in the low bits. Chroma has its own, smaller size. May be a strided view."""

@@ -8,7 +8,6 @@ from typing import TypeVar, cast
 
 import cv2
 import numpy as np
-
 from numpy.typing import NDArray
 
 from cgtool.pictures import Size
@@ -28,6 +27,11 @@ class Orientation:
     transpose: bool = False
     flip_horizontal: bool = False
     flip_vertical: bool = False
+
+    @property
+    def is_upright(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.transpose or self.flip_horizontal or self.flip_vertical)
 
     def size(self, width: int, height: int) -> Size:
         """The size after turning."""

@@ -156,6 +156,8 @@ def export_events(*names: str, **options: Unpack[ExportOptions]) -> Iterator[Exp
         names: Models by name or folder; none for all that there are.
         options: See ``cgtool export --help``; sizes are (width, height) in pixels.
     """
+    from cgtool.backends.spec import BuildOptions
+    from cgtool.pictures import Size
     from cgtool.tasks import export as task
 
     given: dict[str, Any] = {**options}
@@ -164,13 +166,15 @@ def export_events(*names: str, **options: Unpack[ExportOptions]) -> Iterator[Exp
     if len(precisions) > 1:
         raise UsageError(f"{' and '.join(precisions)} exclude each other", hint="Give one")
     given["precision"] = precisions[0] if precisions else None
-    given["workspace_mb"] = given.pop("workspace", None)
-    for name in ("calibration", "timing_cache", "output"):
+    build = {name: given.pop(name) for name in ("hardware_compatible", "version_compatible") if name in given}
+    timing_cache = _path(given.pop("timing_cache", None))
+    given["build"] = BuildOptions(given.pop("workspace", None), timing_cache, **build)
+    for name in ("calibration", "output"):
         given[name] = _path(given.get(name))
     every = given.pop("size", None)
     for option, name in (("min", "smallest"), ("opt", "best"), ("max", "largest")):
         size = given.pop(option, None) or every
-        given[name] = None if size is None else (size[1], size[0])
+        given[name] = None if size is None else Size(*size)
     request = task.ExportRequest(names, **given)
     return task.export(task.plan(request, engines_dir), request)
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ from cgtool.backends.onnx import export as onnx_export
 from cgtool.backends.selection import EngineRequest
 from cgtool.backends.spec import SUFFIX
 from cgtool.backends.torch.graph import FrameGraph
-from cgtool.conversion.jobs import plan
-from cgtool.conversion.model import choose_model
+from cgtool.conversion.events import Finished, Result
+from cgtool.conversion.request import ConvertRequest
 from cgtool.models.folder import ModelFolder
 from cgtool.models.weights import save_model_folder
 from cgtool.tasks import export as task
-from cgtool.tasks.convert import ConvertOptions, Finished, Result, VideoOptions, convert
+from cgtool.tasks.convert import convert, lay_out
 from tests.backends.support import small_generator
 
 _real = onnx_export.to_onnx
@@ -98,9 +97,19 @@ def replace_file(folder: Path, name: str, suffix: str, data: bytes) -> None:
 
 def converted(source: Path, target: Path, model: Path, engine: EngineRequest, *, end: int | None = None) -> Result:
     """Convert one file with nothing but the network: no smoothing, no detail of the source's, at its own size."""
-    chosen = choose_model("night", str(model), None)
-    span = VideoOptions(end=None if end is None else Fraction(end))
-    options = ConvertOptions(engine=engine, size="native", smooth=0, detail="resize", video=span)
-    *_, done = convert(plan([str(source)], str(target), chosen.target), chosen, options)
+    request = ConvertRequest(
+        source,
+        to="night",
+        model=model,
+        output=target,
+        engine=engine.engine,
+        device=engine.device,
+        precision=engine.precision,
+        size="native",
+        smooth=0,
+        detail="resize",
+        end=end,
+    )
+    *_, done = convert(lay_out(request))
     assert isinstance(done, Finished)
     return done.result

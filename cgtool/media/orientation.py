@@ -28,6 +28,11 @@ class Orientation:
     flip_horizontal: bool = False
     flip_vertical: bool = False
 
+    @property
+    def is_upright(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.transpose or self.flip_horizontal or self.flip_vertical)
+
     def size(self, width: int, height: int) -> Size:
         """The size after turning."""
         return Size(height, width) if self.transpose else Size(width, height)

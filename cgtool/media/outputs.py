@@ -31,7 +31,10 @@ def publish(output: Reservation, *, overwrite: bool) -> None:
         MediaError: It can't be written.
     """
     with _in_our_words(output.target):
-        output.publish(overwrite=overwrite)
+        try:
+            output.publish(overwrite=overwrite)
+        except FileExistsError as error:
+            raise OutputExistsError("appeared while it was being made", path=output.target) from error
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -48,9 +51,5 @@ def write_file(path: Path, data: bytes) -> None:
 def _in_our_words(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileExistsError as error:
-        if error.errno is not None:  # the system's: a file stands where the folder should be
-            raise MediaError(f"can't be written: {error.strerror}", path=path) from error
-        raise OutputExistsError("appeared while it was being made", path=path) from error
     except OSError as error:
         raise MediaError(f"can't be written: {error.strerror}", path=path) from error

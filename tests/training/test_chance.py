@@ -18,7 +18,7 @@ def test_seeds_differ_by_everything_that_they_are_made_of() -> None:
 
 
 def test_the_same_use_draws_the_same_whatever_was_drawn_before() -> None:
-    drawn = []
+    drawn: list[tuple[float, ...]] = []
     for _ in range(2):
         random.random()
         np.random.rand()

@@ -1,3 +1,66 @@
-"""cgtool: move footage from one domain to another with CycleGAN."""
+"""cgtool: move footage from one domain to another with CycleGAN.
+
+The names below come from `cgtool.api` when they are first used, so that ``import cgtool`` costs nothing.
+"""
+
+from types import ModuleType
+
+TYPE_CHECKING = False  # as typing's, which would take longer to import than all of this
+if TYPE_CHECKING:
+    from cgtool.api import (
+        CgtoolError,
+        Model,
+        UsageError,
+        choose_model,
+        convert,
+        convert_events,
+        export,
+        export_events,
+        measure,
+        measure_events,
+        models,
+        train,
+        train_events,
+    )
 
 __version__ = "0.1.0"
+__all__ = [
+    "CgtoolError",
+    "Model",
+    "UsageError",
+    "__version__",
+    "choose_model",
+    "convert",
+    "convert_events",
+    "export",
+    "export_events",
+    "measure",
+    "measure_events",
+    "models",
+    "train",
+    "train_events",
+]
+
+if not TYPE_CHECKING:  # or type checkers would believe in any name
+
+    def __getattr__(name: str) -> object:
+        """Import the Python API."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from cgtool import api
+
+        return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class ListsModels(ModuleType):
+    """The package ``cgtool.models``, which hides the function of that name once it is imported, does its work too."""
+
+    def __call__(self, engines_dir: object = None) -> object:
+        """As `cgtool.api.models`."""
+        from cgtool import api
+
+        return api.models(engines_dir)  # type: ignore[arg-type]

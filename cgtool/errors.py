@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. Every message names the thing, the reason and what to do.
+"""Everything that can go wrong, as one tree. Every message names the thing, the reason and what to do.
 
 CgtoolError                 exit code 1
 ├── UsageError              exit code 2: the request itself can't be met (unknown domain, clashing options)
@@ -17,16 +17,19 @@ Errors of libraries are translated at the boundary where the library is called, 
 
 from __future__ import annotations
 
+import logging
 import os
+
+DEBUG_HINT = "Run it again with --debug (or CGTOOL_DEBUG=1) to see where"
 
 
 class CgtoolError(Exception):
     """Base of every error that cgtool raises on purpose.
 
     Args:
-        message: What was wrong, as a clause without a full stop.
+        message: The fault, as a clause without a full stop.
         path: The file or folder concerned; it leads the message.
-        hint: What the user can do about it.
+        hint: The user's way out of it.
     """
 
     exit_code = 1
@@ -70,6 +73,12 @@ class EngineError(CgtoolError):
 
 class OutOfMemoryError(EngineError):
     """The device ran out of memory."""
+
+
+def unexpected(error: Exception) -> str:
+    """Words for an error that is nobody's purpose, with the way to see more of it unless that is seen already."""
+    words = f"failed unexpectedly ({type(error).__name__}: {error})"
+    return words if logging.getLogger("cgtool").isEnabledFor(logging.DEBUG) else f"{words}. {DEBUG_HINT}"
 
 
 class Terminated(BaseException):

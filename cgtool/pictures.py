@@ -1,4 +1,4 @@
-"""What every room means by a picture: its size, its pixels, its luma. Imports nothing of cgtool."""
+"""A picture, as every room means it: its size, its pixels, its luma. Imports nothing of cgtool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 class Size(NamedTuple):
-    """Width and height in pixels, in this order everywhere: ``str`` gives WIDTHxHEIGHT."""
+    """Width and height in pixels, in this order everywhere; ``str`` gives WIDTHxHEIGHT."""
 
     width: int
     height: int
@@ -39,18 +39,30 @@ class Size(NamedTuple):
         """Width times height."""
         return self.width * self.height
 
+    def with_short(self, short: int) -> Size:
+        """The size of the same proportions whose shorter side is this."""
+        factor = short / self.short
+        return Size(max(1, round(self.width * factor)), max(1, round(self.height * factor)))
+
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
 
 
 def luma(image: Image) -> Image:
-    """Luma (BT.601) of an RGB picture: uint8, (height, width)."""
+    """Luma (BT.601) of an RGB picture: uint8, (height, width), rounded."""
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def resize(image: Image, size: Size) -> Image:
     """A picture at another size: by area where it shrinks, bicubic where it grows; itself where nothing changes."""
-    if Size.of(image) == size:
+    present = Size.of(image)
+    if present == size:
         return image
-    how = cv2.INTER_AREA if size.pixels < Size.of(image).pixels else cv2.INTER_CUBIC
+    how = cv2.INTER_AREA if size.pixels < present.pixels else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+
+
+def reduced(image: Image, lines: int) -> Image:
+    """A picture with ``lines`` pixels on its short side, or as it is where that would enlarge it."""
+    size = Size.of(image)
+    return image if size.short <= lines else resize(image, size.with_short(lines))

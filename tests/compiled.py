@@ -12,15 +12,20 @@ from typing import Any
 import onnx
 import pytest
 
-from cgtool.backends import graph as graphs
-from cgtool.backends.manifest import SUFFIX
+from cgtool.backends import proof
+from cgtool.backends.onnx import export as onnx_export
+from cgtool.backends.selection import EngineRequest
+from cgtool.backends.spec import SUFFIX
+from cgtool.backends.torch.graph import FrameGraph
+from cgtool.conversion.events import Finished, Result
+from cgtool.conversion.request import ConvertRequest
 from cgtool.models.folder import ModelFolder
 from cgtool.models.weights import save_model_folder
 from cgtool.tasks import export as task
-from cgtool.tasks import parity
+from cgtool.tasks.convert import convert, lay_out
 from tests.backends.support import small_generator
 
-_real = graphs.to_onnx
+_real = onnx_export.to_onnx
 _made: dict[tuple[str, str], bytes] = {}
 
 
@@ -35,7 +40,7 @@ def tiny_model(path: Path, seed: int = 0) -> ModelFolder:
     )
 
 
-def remembered(graph: graphs.FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
+def remembered(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
     """`to_onnx`, which takes seconds, once for each network."""
     digest = hashlib.sha256(str(graph.dtype).encode())
     for value in graph.state_dict().values():
@@ -52,8 +57,8 @@ def remembered(graph: graphs.FrameGraph, metadata: Mapping[str, str] | None = No
 def quick_exports() -> Iterator[pytest.MonkeyPatch]:
     """Export each network once, and measure speed for a moment only."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graphs, "to_onnx", remembered)
-        patch.setattr(task, "milliseconds_a_frame", lambda *args: parity.milliseconds_a_frame(*args, seconds=0.02))
+        patch.setattr(onnx_export, "to_onnx", remembered)
+        patch.setattr(proof, "SECONDS", 0.02)
         yield patch
 
 
@@ -88,3 +93,23 @@ def replace_file(folder: Path, name: str, suffix: str, data: bytes) -> None:
     path.write_bytes(data)
     files = json.loads(manifest_of(folder, name).read_text())["files"]
     forge(folder, name, files=files | {path.name: hashlib.sha256(data).hexdigest()})
+
+
+def converted(source: Path, target: Path, model: Path, engine: EngineRequest, *, end: int | None = None) -> Result:
+    """Convert one file with nothing but the network: no smoothing, no detail of the source's, at its own size."""
+    request = ConvertRequest(
+        source,
+        to="night",
+        model=model,
+        output=target,
+        engine=engine.engine,
+        device=engine.device,
+        precision=engine.precision,
+        size="native",
+        smooth=0,
+        detail="resize",
+        end=end,
+    )
+    *_, done = convert(lay_out(request))
+    assert isinstance(done, Finished)
+    return done.result

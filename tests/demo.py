@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.media.contact_sheet import contact_sheet
 from cgtool.media.images import StillImage, write_image
 from cgtool.media.reader import VideoReader
+from tests.contact_sheet import contact_sheet
 
 OUTPUT = Path("demo")
 SHOWN = (0, 40, 80, 120)

@@ -1,20 +1,39 @@
-"""What every engine looks like, and what it is made from. Imports no framework."""
+"""The face that every engine shows, and the generator that it runs. Imports no framework."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from cgtool.config import Direction, EnginePrecision
+from cgtool.errors import EngineError
+from cgtool.pictures import Image, Size
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The model that a generator belongs to, as far as its engines name it.
+
+    Attributes:
+        model: The model's name.
+        domains: (source, target) of this generator.
+        weights_sha256: Of the safetensors file.
+        training_scale: Short side in pixels that the network was trained at.
+        size: The size at which the network sees a 16:9 frame unless told otherwise.
+    """
+
+    model: str
+    domains: tuple[str, str]
+    weights_sha256: str
+    training_scale: int
+    size: Size
 
 
 @dataclass(frozen=True)
@@ -25,12 +44,13 @@ class GeneratorSource:
 
     Attributes:
         key: Identifies structure and weights (a SHA-256 over both): engines are cached under it.
-        label: What people call it, such as ``summer2winter A_to_B``; for messages.
+        label: Its name in messages, such as ``summer2winter A_to_B``.
         stride: The network takes heights and widths that are multiples of this, in pixels.
         load: Builds the network: an ``nn.Module`` in eval mode, FP32, on the CPU, mapping float NCHW RGB
             in [-1, 1] to the same shape and range.
         direction: ``A_to_B`` or ``B_to_A`` of its model.
-        places: Folders that may hold engines compiled of it, which may not exist.
+        places: Folders that may hold engines compiled of it, which may not exist; a model's own folder comes first.
+        origin: Its model; None for a bare checkpoint, of which no engines are exported.
     """
 
     key: str
@@ -39,38 +59,36 @@ class GeneratorSource:
     load: Callable[[], nn.Module]
     direction: Direction = "A_to_B"
     places: tuple[Path, ...] = ()
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """What a backend says of itself.
+    """A backend's description of itself.
 
     Attributes:
         engine: Its name, as ``--engine`` takes it.
         device: ``cpu`` or ``cuda:N``, with the device's own name in parentheses where known.
         precision: The arithmetic of the convolutions.
-        output_owner: ``caller``: ``infer`` returns memory that stays valid. ``backend``: it is overwritten by the next
-            ``infer``, so copy what must last.
         batch: How many frames an ``infer`` should be given for the best throughput.
     """
 
     engine: str
     device: str
     precision: EnginePrecision
-    output_owner: Literal["caller", "backend"]
     batch: int
 
 
 @runtime_checkable
 class Backend(Protocol):
-    """A translator of frames. Normalising, layout, padding to the network's stride and cropping back are inside."""
+    """A translator of frames. Normalizing, layout, padding to the network's stride and cropping back are inside."""
 
     @property
     def info(self) -> BackendInfo:
-        """What it runs on and how."""
+        """Which engine runs, on which device and how."""
         ...
 
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def infer(self, frames: Image) -> Image:
         """Translate frames.
 
         Args:
@@ -78,7 +96,8 @@ class Backend(Protocol):
                 least 1, C-contiguous.
 
         Returns:
-            The same shape and dtype, values rounded (not truncated) from the network's [-1, 1].
+            The same shape and dtype, values rounded (not truncated) from the network's [-1, 1]. It belongs to the
+            caller: no later call writes into it.
 
         Raises:
             OutOfMemoryError: The device's memory does not hold this batch.
@@ -95,3 +114,53 @@ class Backend(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+_Self = TypeVar("_Self", bound="Engine")
+
+
+class Engine(ABC):
+    """A `Backend` that a kind of engine opens.
+
+    Attributes:
+        info: Which engine runs, on which device and how.
+        notes: Things that were done to open it.
+        warnings: Things that the user should know although it works.
+    """
+
+    info: BackendInfo
+    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+    @abstractmethod
+    def infer(self, frames: Image) -> Image:
+        """Translate frames (see `Backend.infer`)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release all that is held. Closing twice is allowed."""
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def counted(shape: tuple[int, ...]) -> str:
+    """An array's shape (batch, height, width, ...) for people: ``2 frames of 1280x720``."""
+    count, height, width = shape[:3]
+    return f"{count} frame{'' if count == 1 else 's'} of {Size(width, height)}"
+
+
+def last_words(error: BaseException) -> str:
+    """The last line of an error: runtimes put the places in their own source first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def closed(engine: str) -> EngineError:
+    """The error of an engine that is asked for frames after it was closed."""
+    return EngineError(f"{engine}: the backend is closed")

@@ -1,4 +1,4 @@
-"""What this machine computes with, found out without a framework."""
+"""This machine: its processors, their abilities and its GPUs, found out without a framework."""
 
 from __future__ import annotations
 

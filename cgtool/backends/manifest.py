@@ -1,4 +1,4 @@
-"""What lies beside every engine file: a JSON manifest that says what it is, where it runs and how good it is.
+"""The JSON manifest beside every engine file: what the engine is, where it runs and how good it is.
 
 ::
 
@@ -18,60 +18,21 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast
 
+from cgtool.backends.base import GeneratorSource
+from cgtool.backends.spec import SUFFIX, EngineSpec, Shape, Shapes, Target
+from cgtool.backends.table import KINDS, titles
 from cgtool.config import DIRECTIONS, ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError
 
-Format = Literal["tensorrt", "openvino", "onnx"]
-FORMATS: tuple[Format, ...] = get_args(Format)
-SUFFIXES: Mapping[Format, tuple[str, ...]] = {
-    "tensorrt": (".engine",),
-    "openvino": (".xml", ".bin"),
-    "onnx": (".onnx",),
-}
-"""Of each format's files; the first is the one to open."""
-
-SUFFIX = ".engine.json"
 FORMAT_VERSION = 1
-
-Shape = tuple[int, int, int]
-"""Frames of a call, height and width in pixels."""
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """The shapes that an engine takes: TensorRT's optimisation profile.
-
-    Attributes:
-        min: The smallest of each dimension.
-        opt: What it is fastest at.
-        max: The largest of each dimension.
-    """
-
-    min: Shape
-    opt: Shape
-    max: Shape
-
-    def __post_init__(self) -> None:
-        for low, best, high in zip(self.min, self.opt, self.max, strict=True):
-            if not 1 <= low <= best <= high:
-                raise EngineError(f"shapes {self.min}, {self.opt}, {self.max} are not in order: min, opt, max")
-
-    def __contains__(self, shape: object) -> bool:
-        if not isinstance(shape, tuple) or len(shape) != len(self.min):
-            return False
-        return all(low <= size <= high for low, size, high in zip(self.min, shape, self.max, strict=True))
-
-    def __str__(self) -> str:
-        if self.min == self.max:
-            return "x".join(map(str, self.opt))
-        return " to ".join("x".join(map(str, shape)) for shape in (self.min, self.max))
+_EXPORT_HINT = "Run cgtool export --force"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that is known of an engine.
+    """All that is known of a compiled engine.
 
     Attributes:
         model: The model's name.
@@ -80,15 +41,15 @@ class Manifest:
         key: `GeneratorSource.key`: structure, weights and graph. An engine of another key is out of date.
         weights_sha256: Of the safetensors file that it was made from.
         training_scale: Short side in pixels that the network was trained at.
-        format: What opens it.
+        format: The kind of engine: a key of `cgtool.backends.table.KINDS`.
         precision: The arithmetic of the convolutions.
         shapes: None for any size and batch.
         files: SHA-256 by file name, in the manifest's folder; the first is the one to open.
         versions: Of cgtool, and of what built it.
         hardware: What it was built on: ``cpu``, or ``gpu``, ``compute_capability``, ``hardware_compatible``.
-        parity: Figures of the comparison with the PyTorch generator (`cgtool.tasks.parity`).
+        parity: Figures of the comparison with the PyTorch generator (`cgtool.backends.proof.Parity`).
         build_seconds: How long it took.
-        measured: Milliseconds a megapixel by machine, as `cgtool.backends.timings.hardware` names machines.
+        measured: Milliseconds per megapixel by machine, as `cgtool.backends.timings.hardware` names machines.
     """
 
     model: str
@@ -97,7 +58,7 @@ class Manifest:
     key: str
     weights_sha256: str
     training_scale: int
-    format: Format
+    format: str
     precision: EnginePrecision
     shapes: Shapes | None
     files: Mapping[str, str]
@@ -106,17 +67,6 @@ class Manifest:
     parity: Mapping[str, Any] = field(default_factory=dict)
     build_seconds: float = 0.0
     measured: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def stem(self) -> str:
-        """What the engine's file names begin with."""
-        parts: list[str] = [self.direction, self.format, self.precision]
-        if self.shapes is not None:
-            parts.append("x".join(map(str, self.shapes.opt)))
-        if self.format == "tensorrt":
-            parts.append("sm" + str(self.hardware["compute_capability"]).replace(".", ""))
-            parts.append("trt" + ".".join(str(self.versions["tensorrt"]).split(".")[:2]))
-        return "-".join(parts)
 
     def to_json(self) -> str:
         """The text of the manifest."""
@@ -129,7 +79,7 @@ class EngineFile:
 
     Attributes:
         manifest_path: Its manifest.
-        manifest: What that says.
+        manifest: The manifest's contents.
     """
 
     manifest_path: Path
@@ -137,7 +87,7 @@ class EngineFile:
 
     @property
     def name(self) -> str:
-        """As people call it."""
+        """Its name in messages: that of its manifest."""
         return self.manifest_path.name.removesuffix(SUFFIX)
 
     @property
@@ -150,11 +100,22 @@ class EngineFile:
         """Bytes on the disk; missing files have none."""
         return sum(path.stat().st_size for path in self.paths if path.is_file())
 
+    def spec(self, source: GeneratorSource) -> EngineSpec:
+        """The engine as one of a generator, which must be the one that it was made from."""
+        return EngineSpec(
+            source,
+            self.manifest.format,
+            self.manifest.precision,
+            self.manifest.shapes,
+            Target(self.manifest.hardware, self.manifest.versions),
+            folder=self.manifest_path.parent,
+        )
+
     def read(self) -> list[bytes]:
         """The files' contents, verified.
 
         Raises:
-            EngineError: A file is missing, can't be read or is not what the manifest says.
+            EngineError: A file is missing, can't be read or is not the one in the manifest.
         """
         contents = []
         for path, sha256 in zip(self.paths, self.manifest.files.values(), strict=True):
@@ -168,11 +129,8 @@ class EngineFile:
         return contents
 
 
-_EXPORT_HINT = "Run cgtool export --force"
-
-
 def find_engines(folder: Path) -> Iterator[EngineFile | EngineError]:
-    """Every engine in a folder, in the order of their names; what is wrong with manifests that can't be read."""
+    """Every engine in a folder, in the order of their names; an error for each manifest that can't be read."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         try:
             yield EngineFile(path, read_manifest(path))
@@ -200,20 +158,13 @@ def _parse(data: Any) -> Manifest:  # noqa: ANN401  # JSON
         raise ValueError(f"its format version is not {FORMAT_VERSION}")
     shapes = data.pop("shapes")
     source, target = data.pop("domains")
-    files = data["files"]
-    if (
-        data["direction"] not in DIRECTIONS
-        or data["format"] not in FORMATS
-        or data["precision"] not in ENGINE_PRECISIONS
-    ):
+    if data["direction"] not in DIRECTIONS or data["format"] not in KINDS or data["precision"] not in ENGINE_PRECISIONS:
         raise ValueError(f"{data['direction']!r}, {data['format']!r} in {data['precision']!r} is unknown")
-    if not isinstance(files, dict) or [Path(name).suffix for name in files] != [*SUFFIXES[data["format"]]]:
-        raise ValueError(f"its files are not {' and '.join(SUFFIXES[data['format']])}")
-    if (shapes is None) is (data["format"] == "tensorrt"):
-        raise ValueError("shapes are TensorRT's, and TensorRT's alone")
-    for name, sha256 in files.items():
-        if not re.fullmatch(r"[\w-][\w.-]*", name) or not re.fullmatch(r"[0-9a-f]{64}", str(sha256)):
-            raise ValueError(f"the file {name!r} has no plain name or no SHA-256")
+    row = KINDS[data["format"]]
+    _check_files(data["files"], row.suffixes)
+    if (shapes is not None) is not row.shaped:
+        shaped = titles([row for row in KINDS.values() if row.shaped])
+        raise ValueError(f"shapes are {shaped}'s, and {shaped}'s alone")
     for key in ("versions", "hardware", "parity", "measured"):
         if not isinstance(data[key], dict):
             raise ValueError(f"{key} is no object")
@@ -222,6 +173,14 @@ def _parse(data: Any) -> Manifest:  # noqa: ANN401  # JSON
     if not all(isinstance(value, (int, float)) and value > 0 for value in data["measured"].values()):
         raise ValueError("measured milliseconds are not positive numbers")
     return Manifest(domains=(source, target), shapes=None if shapes is None else _shapes(shapes), **data)
+
+
+def _check_files(files: object, suffixes: tuple[str, ...]) -> None:
+    if not suffixes or not isinstance(files, dict) or [Path(name).suffix for name in files] != [*suffixes]:
+        raise ValueError(f"its files are not {' and '.join(suffixes)}")
+    for name, sha256 in files.items():
+        if not re.fullmatch(r"[\w-][\w.-]*", name) or not re.fullmatch(r"[0-9a-f]{64}", str(sha256)):
+            raise ValueError(f"the file {name!r} has no plain name or no SHA-256")
 
 
 def _shapes(data: Mapping[str, list[int]]) -> Shapes:

@@ -1,243 +1,307 @@
-"""Which engine runs a generator here. Imports a framework only to open it."""
+"""The choice of the engine that runs a generator here. Imports a framework only to open it.
+
+An engine can be had in three states:
+
+1. **Compiled**: a file that ``cgtool export`` made. It starts at once and needs no PyTorch.
+2. **On the fly**: an engine such as OpenVINO compiles the generator's ONNX graph when it is opened.
+3. **PyTorch**: the network itself.
+
+All that could run are listed as `Candidate`, all that can't as `Refusal`. The candidates are ranked, and the first that
+opens is taken. Text is made of them at the end.
+"""
 
 from __future__ import annotations
 
 import functools
-import importlib.util
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast
 
 from cgtool.backends import machine, timings
-from cgtool.backends.base import GeneratorSource
+from cgtool.backends.base import Engine, GeneratorSource
 from cgtool.backends.engines import engines_of, milliseconds_here
 from cgtool.backends.manifest import EngineFile
-from cgtool.backends.opening import Candidate, Opened, WithinProfile, open_candidate
+from cgtool.backends.opening import Opened, WithinProfile
+from cgtool.backends.spec import EngineSpec
+from cgtool.backends.table import KINDS, Device, Row
 from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError, UsageError
-from cgtool.extras import require
+from cgtool.extras import installed, require
 
-Engine = Literal["auto", "torch", "openvino", "onnx", "tensorrt", "identity"]
-ENGINES: tuple[Engine, ...] = get_args(Engine)
-_ON_CUDA_ONLY = ("tensorrt",)
-_ON_CPU_ONLY = ("openvino",)
-# Engine -> the package that it needs besides the base install, and the extra that brings it.
-_NEEDS = {"torch": ("torch", "train"), "onnx": ("onnxruntime", "onnxruntime")}
-_PASSED_OVER = "passed over"
-_FASTER = "pip install 'cgtool[tensorrt]' and cgtool export --fp16 would make this faster"
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EngineRequest:
-    """What the user asks for.
+    """The user's wishes.
 
     Attributes:
-        engine: ``auto`` takes the fastest usable. ``identity`` has no network and ignores device and precision.
+        engine: A key of `cgtool.backends.table.KINDS`, or ``auto`` for the fastest usable.
         device: ``auto``, ``cpu``, ``cuda`` (which is ``cuda:0``) or ``cuda:N``.
-        precision: ``auto`` is what a compiled engine has; else fp16 on CUDA, and on a CPU bf16 where it has it, else
-            fp32. ``int8`` needs a compiled engine.
+        precision: ``auto`` is a compiled engine's own; else fp16 on CUDA, and on a CPU bf16 where it has it, else fp32.
+            ``int8`` needs a compiled engine.
         latency: Frames come one at a time (photographs): all cores work on one frame, where the engine can choose.
 
     Raises:
         UsageError: An unknown value, or options that exclude each other.
     """
 
-    engine: Engine = "auto"
+    engine: str = "auto"
     device: str = "auto"
     precision: EnginePrecision | Literal["auto"] = "auto"
     latency: bool = False
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise UsageError(f"unknown --engine {self.engine}", hint=f"Known are {', '.join(ENGINES)}")
+        if self.engine not in ("auto", *KINDS):
+            raise UsageError(f"unknown --engine {self.engine}", hint=f"Known are {', '.join(('auto', *KINDS))}")
         if re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is None:
             raise UsageError(f"unknown --device {self.device}", hint="Known are auto, cpu, cuda and cuda:N")
         if self.precision not in ("auto", *ENGINE_PRECISIONS):
             known = ", ".join(("auto", *ENGINE_PRECISIONS))
             raise UsageError(f"unknown --precision {self.precision}", hint=f"Known are {known}")
-        if self.engine in _ON_CPU_ONLY and self.device.startswith("cuda"):
-            raise UsageError(
-                f"--engine {self.engine} can't run on --device {self.device}", hint="Use --engine torch for NVIDIA GPUs"
-            )
-        if self.engine in _ON_CUDA_ONLY and self.device == "cpu":
-            raise UsageError(f"--engine {self.engine} can't run on --device cpu", hint="Use --engine openvino there")
-        if self.precision == "fp16" and self.engine == "openvino":
-            raise UsageError("--engine openvino can't do --precision fp16", hint="Use --precision bf16 or fp32")
-        if self.precision == "fp16" and self.engine in ("auto", "torch") and self.device == "cpu":
-            raise UsageError("--device cpu can't do --precision fp16", hint="Use --precision bf16 or fp32")
-        if self.precision == "int8" and self.engine not in ("auto", "openvino"):
-            raise UsageError(f"--engine {self.engine} can't do --precision int8", hint="Use --engine openvino")
+        if not any(self.devices_of(row) for row in self.rows):
+            others = " or ".join(f"--engine {row.name}" for row in _on_its_own() if self.devices_of(row))
+            raise UsageError(f"--engine {self.engine} can't run on --device {self.device}", hint=f"Use {others} there")
+        if self.precision not in ("auto", *self._precisions()):
+            raise self._precision_refused()
+
+    @property
+    def rows(self) -> list[Row]:
+        """The kinds of engines that are wanted."""
+        return list(KINDS.values()) if self.engine == "auto" else [KINDS[self.engine]]
+
+    def devices_of(self, row: Row) -> list[Device]:
+        """Those of a kind's devices that are wanted, the GPU first."""
+        if row.neutral:
+            return list(row.devices)
+        wanted: tuple[Device, ...] = ("cuda", "cpu")
+        return [device for device in wanted if device in row.devices and self.device.startswith(("auto", device))]
+
+    @property
+    def neutral(self) -> bool:
+        """Whether frames are to come back as they are."""
+        return all(row.neutral for row in self.rows)
 
     @property
     def cuda_device(self) -> str:
         """The GPU that it means, ``cuda:N``."""
         return "cuda:0" if self.device in ("auto", "cpu", "cuda") else self.device
 
+    def _precisions(self) -> list[EnginePrecision]:
+        """The arithmetic that the wanted engines can have on the wanted devices."""
+        rows = _on_its_own() if self.engine == "auto" else self.rows
+        had = {precision for row in rows for device in self.devices_of(row) for precision in row.precisions[device]}
+        return [precision for precision in ENGINE_PRECISIONS if precision in had]
+
+    def _precision_refused(self) -> UsageError:
+        """The engine is at fault, unless it has the precision on another device."""
+        able = [row.name for row in KINDS.values() if any(self.precision in own for own in row.precisions.values())]
+        at_fault = f"--device {self.device}" if self.engine in ("auto", *able) else f"--engine {self.engine}"
+        ways = [f"--precision {' or '.join(self._precisions())}", *(f"--engine {name}" for name in able)]
+        hint = f"Use {ways[0]}" if at_fault.startswith("--device") else f"Use {' or '.join(ways)}"
+        return UsageError(f"{at_fault} can't do --precision {self.precision}", hint=hint)
+
+
+def _on_its_own() -> list[Row]:
+    """The kinds that run any generator without being asked for by name."""
+    return [row for row in KINDS.values() if row.from_source == "always"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An engine that the request allows and the machine may have.
+
+    Attributes:
+        spec: The engine.
+        device: ``cpu`` or ``cuda:N``.
+        file: The compiled engine; None for what runs from the source.
+        milliseconds: Per megapixel, measured on this machine; None where it never ran.
+    """
+
+    spec: EngineSpec
+    device: str
+    file: EngineFile | None
+    milliseconds: float | None
+
+    @property
+    def state(self) -> str:
+        """One of the three states, in words."""
+        return KINDS[self.spec.format].live if self.file is None else "compiled"
+
+    @property
+    def speed(self) -> str:
+        """Its speed in words."""
+        known = self.milliseconds
+        return "never measured here" if known is None else f"{known:.0f} ms per megapixel measured here"
+
+    def open(self, *, latency: bool) -> Engine:
+        """Open it.
+
+        Raises:
+            EngineError: It can't be opened; another may be.
+            ModelError: The source can't be loaded.
+        """
+        kind = KINDS[self.spec.format].kind()
+        if self.file is None:
+            return kind.open_source(self.spec, self.device, latency=latency)
+        return kind.open(self.spec, self.file.read(), self.device, latency=latency)
+
+    def __str__(self) -> str:
+        name = "" if self.file is None else f" ({self.file.name})"
+        return f"{self.spec.format} {self.device} {self.spec.precision}{name}"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An engine that was asked for and can't be had.
+
+    Attributes:
+        what: A candidate, a kind on a device, or a file, in words.
+        reason: Why not.
+        passed_over: It is a file that somebody compiled: the user hears of it unasked.
+    """
+
+    what: str
+    reason: str
+    passed_over: bool = False
+
+    def __str__(self) -> str:
+        return f"{'passed over ' if self.passed_over else ''}{self.what}: {self.reason}"
+
 
 def open_backend(source: GeneratorSource, request: EngineRequest) -> Opened:
     """Open the fastest engine that can be had.
 
     Fastest by milliseconds measured on this machine where they are known, from conversions (`cgtool.backends.timings`)
-    or from the engine's manifest; what was never measured keeps its place in the order TensorRT, PyTorch on CUDA,
-    OpenVINO (compiled engines first), PyTorch on the CPU, ONNX Runtime.
+    or from the engine's manifest; the others keep their place in the order of `cgtool.backends.table`: first all on the
+    GPU, then all on the CPU, of each kind compiled ones before those from the source.
 
     Raises:
         UsageError: The engine asked for needs a package that is not installed.
         EngineError: None of those that were asked for can be had; the message says why of each.
         ModelError: The source can't be loaded.
     """
-    if request.engine == "identity":
-        from cgtool.backends.identity import IdentityBackend
-
-        return Opened(IdentityBackend(), ["identity: frames are not translated"], [])
-
-    if request.engine in _NEEDS:
-        require(*_NEEDS[request.engine])
-    refusals: list[str] = []
-    candidates = []
-    for candidate in _candidates(source, request, refusals):
-        if request.precision in ("auto", candidate.precision):
-            candidates.append(candidate)
+    candidates: list[Candidate] = []
+    refusals: list[Refusal] = []
+    for found in _considered(source, request):
+        if isinstance(found, Refusal):
+            refusals.append(found)
+        elif request.precision not in ("auto", found.spec.precision):
+            refusals.append(Refusal(str(found), f"--precision {request.precision} is asked for"))
         else:
-            refusals.append(f"{candidate}: --precision {request.precision} is asked for")
-    if request.precision == "int8" and not candidates:
+            candidates.append(found)
+    if request.precision == "int8" and not candidates:  # which no engine makes by itself
         raise EngineError(
             f"there is no int8 engine of {source.label}", hint="Run cgtool export --int8 --calibration DIR"
         )
-    milliseconds = {candidate: _measured(source, candidate) for candidate in candidates}
-    opened = _open_first(source, _ranked(milliseconds), milliseconds, refusals, latency=request.latency)
-    if request.engine == "auto":
-        opened.notes[:0] = [line for line in refusals if line.startswith(_PASSED_OVER)]
-        if opened.backend.info.engine == "torch" and opened.backend.info.device.startswith("cuda"):
-            opened.notes.append(_FASTER)
-    return opened
+    return _open_first(ranked(candidates), refusals, source.label, request)
 
 
-def _open_first(
-    source: GeneratorSource,
-    ranked: list[Candidate],
-    milliseconds: dict[Candidate, float | None],
-    reasons: list[str],
-    *,
-    latency: bool,
-) -> Opened:
-    failure: EngineError | None = None
-    for place, candidate in enumerate(ranked):
+def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Sort candidates: those that were measured here by speed, among the places that they hold; the others stay.
+
+    A measured speed says nothing of an engine that never ran here. Were all the measured ones put first, the slow
+    engine of yesterday would keep a new, faster one from ever being tried; were they put last, a known fast one would
+    lose to anything. So an engine without a measurement keeps the place that its kind's usual speed gives it, and the
+    measured ones change places with each other only.
+    """
+    fastest_first = iter(sorted((c for c in candidates if c.milliseconds is not None), key=_milliseconds))
+    return [candidate if candidate.milliseconds is None else next(fastest_first) for candidate in candidates]
+
+
+def _milliseconds(candidate: Candidate) -> float:
+    return cast(float, candidate.milliseconds)
+
+
+def _considered(source: GeneratorSource, request: EngineRequest) -> Iterator[Candidate | Refusal]:
+    """All engines that the request allows, in the order of the table, the GPU's before the CPU's."""
+    files = []
+    for engine in engines_of(source, request.cuda_device):
+        if engine.problem is not None:
+            yield Refusal(engine.name, engine.problem, passed_over=True)
+        elif engine.file is not None:
+            files.append(engine.file)
+    devices: tuple[Device, ...] = ("cuda", "cpu")
+    for device in devices:
+        for row in request.rows:
+            if device in request.devices_of(row) and (request.engine == row.name or device in row.automatic):
+                place = request.cuda_device if device == "cuda" else device
+                compiled = [file for file in files if file.manifest.format == row.name]
+                yield from _of_kind(row, place, compiled, source, request)
+
+
+def _of_kind(
+    row: Row, device: str, files: list[EngineFile], source: GeneratorSource, request: EngineRequest
+) -> Iterator[Candidate | Refusal]:
+    """The engines of one kind on one device."""
+    asked, gpus = request.engine == row.name, len(machine.cuda_devices())
+    if device != "cpu" and gpus <= int(device.removeprefix("cuda:")):
+        place, how_many = (device, f"only {gpus} CUDA device(s) are") if gpus else ("cuda", "no CUDA device is")
+        yield Refusal(f"{row.name} {place}", f"{how_many} visible")
+        return
+    if asked and row.package is not None:
+        require(row.package, row.extra)
+    kind = row.kind()
+    missing = kind.missing(device)
+    if missing is None and row.package is not None and not installed(row.package):
+        missing = f"{row.package} is not installed; run pip install 'cgtool[{row.extra}]'"
+    if missing is None:
+        for file in files:
+            yield Candidate(file.spec(source), device, file, milliseconds_here(file, device))
+    if row.from_source == "never":
+        if not files:
+            yield Refusal(f"{row.name} {device}", "no engine is compiled; run cgtool export --fp16")
+    elif missing is not None:
+        if files or asked or row.from_source == "always":
+            yield Refusal(f"{row.name} {device}", missing)
+    elif asked or row.from_source == "always":
+        spec = EngineSpec(source, row.name, kind.arithmetic(device, request.precision))
+        problem = kind.problem(spec, device)
+        measured = timings.lookup(source.key, row.name, device, spec.precision)
+        yield Candidate(spec, device, None, measured) if problem is None else Refusal(f"{row.name} {device}", problem)
+
+
+def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label: str, request: EngineRequest) -> Opened:
+    """Open the first candidate that can be opened."""
+    refused, failure = list(refusals), None
+    for place, candidate in enumerate(candidates):
         try:
-            opened = open_candidate(source, candidate, latency=latency)
+            engine = candidate.open(latency=request.latency)
         except EngineError as error:
             failure = error
-            reasons.append(f"{candidate}: {error}")
+            refused.append(Refusal(str(candidate), str(error)))
             continue
-        reasons.append(f"{candidate}: chosen, {_speed(milliseconds[candidate])}")
-        reasons += [f"{later}: comes later, {_speed(milliseconds[later])}" for later in ranked[place + 1 :]]
-        backend = opened.backend
-        if candidate.file is not None and candidate.file.manifest.shapes is not None:
-            shapes = candidate.file.manifest.shapes
-            others, why = ranked[place + 1 :], [f"{candidate}: takes frames of {shapes} only"]
-            open_other = functools.partial(_open_first, source, others, milliseconds, why, latency=latency)
-            backend = WithinProfile(backend, shapes, open_other)
-        return Opened(backend, reasons, opened.warnings, opened.notes)
-    if failure is not None and len(reasons) == 1:
+        later = candidates[place + 1 :]
+        shapes = candidate.spec.shapes
+        if shapes is not None:
+            # Frames outside the profile go to the next engine, which is opened when the first of them comes.
+            why = [Refusal(str(candidate), f"takes frames of {shapes} only")]
+            engine = WithinProfile(engine, shapes, functools.partial(_open_first, later, why, label, request))
+        return _told(engine, candidate, later, refused, request)
+    if failure is not None and len(refused) == 1:
         raise failure
     raise EngineError(
-        f"no engine can run {source.label}: {'; '.join(reasons)}",
+        f"no engine can run {label}: {'; '.join(map(str, refused))}",
         hint="Try --engine auto --device auto --precision auto",
     ) from failure
 
 
-def _candidates(source: GeneratorSource, request: EngineRequest, refusals: list[str]) -> Iterator[Candidate]:
-    """The engines that the request allows and the machine may have, in order; why not the others goes to refusals."""
-    compiled: dict[str, list[EngineFile]] = {"tensorrt": [], "openvino": [], "onnx": []}
-    for engine in engines_of(source, int(request.cuda_device.removeprefix("cuda:"))):
-        if engine.problem is not None:
-            refusals.append(f"{_PASSED_OVER} {engine.name}: {engine.problem}")
-        elif engine.file is not None:
-            compiled[engine.file.manifest.format].append(engine.file)
-    on_cpu, on_cuda = request.device in ("auto", "cpu"), request.device != "cpu"
-
-    def wanted(engine: Engine) -> bool:
-        return request.engine in ("auto", engine)
-
-    if on_cuda and (wanted("tensorrt") or wanted("torch") or request.engine == "onnx"):
-        yield from _on_cuda(request, compiled, refusals)
-    if on_cpu and wanted("openvino"):
-        yield from _in_openvino(request, compiled["openvino"], refusals)
-    if on_cpu and wanted("torch"):
-        best: EnginePrecision = "bf16" if machine.cpu_has_bf16() else "fp32"
-        if request.precision == "fp16":
-            refusals.append("torch cpu: CPUs have no fast fp16")
-        else:
-            yield Candidate("torch", "cpu", _or_best(request, best))
-    if on_cpu and wanted("onnx"):
-        yield from _in_onnx_runtime(request, compiled["onnx"], "cpu", refusals)
-
-
-def _on_cuda(request: EngineRequest, compiled: dict[str, list[EngineFile]], refusals: list[str]) -> Iterator[Candidate]:
-    device, gpus = request.cuda_device, len(machine.cuda_devices())
-    if gpus <= int(device.removeprefix("cuda:")):
-        missing = f"{device}: only {gpus} CUDA device(s) are visible" if gpus else "cuda: no CUDA device is visible"
-        refusals.append(f"{'torch' if request.engine == 'auto' else request.engine} {missing}")
-        return
-    if request.engine == "tensorrt":
-        require("tensorrt", "tensorrt")
-    if request.engine in ("auto", "tensorrt"):
-        for file in compiled["tensorrt"]:
-            yield Candidate("tensorrt", device, file.manifest.precision, file)
-        if not compiled["tensorrt"]:
-            refusals.append(f"tensorrt {device}: no engine is compiled; run cgtool export --fp16")
-    if request.engine in ("auto", "torch"):
-        yield Candidate("torch", device, _or_best(request, "fp16"))
-    if request.engine == "onnx":
-        yield from _in_onnx_runtime(request, compiled["onnx"], device, refusals)
-
-
-def _in_openvino(request: EngineRequest, compiled: list[EngineFile], refusals: list[str]) -> Iterator[Candidate]:
-    for file in compiled:
-        yield Candidate("openvino", "cpu", file.manifest.precision, file)
-    try:
-        from cgtool.backends.openvino_backend import default_precision
-
-        best = default_precision()
-    except EngineError as error:
-        refusals.append(f"openvino cpu: {error}")
-    else:
-        yield Candidate("openvino", "cpu", _or_best(request, best))
-
-
-def _or_best(request: EngineRequest, best: EnginePrecision) -> EnginePrecision:
-    """What an engine that is not compiled runs in."""
-    return best if request.precision == "auto" or request.precision == "int8" else request.precision
-
-
-def _in_onnx_runtime(
-    request: EngineRequest, files: list[EngineFile], device: str, refusals: list[str]
-) -> Iterator[Candidate]:
-    """ONNX Runtime: with compiled engines, and if it is asked for also with a graph exported for the purpose."""
-    if importlib.util.find_spec("onnxruntime") is None:
-        if files or request.engine == "onnx":
-            refusals.append(f"onnx {device}: onnxruntime is not installed; run pip install 'cgtool[onnxruntime]'")
-        return
-    for file in files:
-        yield Candidate("onnx", device, file.manifest.precision, file)
-    if request.engine == "onnx":
-        yield Candidate("onnx", device, "fp32")
-
-
-def _measured(source: GeneratorSource, candidate: Candidate) -> float | None:
-    if candidate.file is not None:
-        return milliseconds_here(candidate.file, candidate.device)
-    return timings.lookup(source.key, candidate.engine, candidate.device, candidate.precision)
-
-
-def _ranked(milliseconds: dict[Candidate, float | None]) -> list[Candidate]:
-    """Sort those that were measured among the places they have; the others keep theirs."""
-    by_speed = sorted((speed, place) for place, speed in enumerate(milliseconds.values()) if speed is not None)
-    candidates = list(milliseconds)
-    fastest_first = iter([candidates[place] for _, place in by_speed])
-    return [candidate if speed is None else next(fastest_first) for candidate, speed in milliseconds.items()]
-
-
-def _speed(milliseconds: float | None) -> str:
-    return "never measured here" if milliseconds is None else f"{milliseconds:.0f} ms per megapixel measured here"
+def _told(
+    engine: Engine, candidate: Candidate, later: list[Candidate], refused: list[Refusal], request: EngineRequest
+) -> Opened:
+    """The opened engine with its story in words."""
+    reasons = [
+        *map(str, refused),
+        f"{candidate}: chosen, {candidate.speed}",
+        *(f"{other}: comes later, {other.speed}" for other in later),
+    ]
+    logger.debug("%s engine opened, %s", candidate.spec.source.label, candidate.state)
+    for reason in reasons:
+        logger.debug("%s", reason)
+    notes = list(engine.notes)
+    if request.engine == "auto":
+        advice = KINDS[candidate.spec.format].advice.get(candidate.device.partition(":")[0])
+        notes = [*(str(refusal) for refusal in refused if refusal.passed_over), *notes, *([advice] if advice else [])]
+    return Opened(engine, reasons, engine.warnings, notes)

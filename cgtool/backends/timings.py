@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cgtool.backends import machine
 from cgtool.backends.base import BackendInfo
-from cgtool.backends.cache import write_atomically
 from cgtool.config import EnginePrecision, cache_dir
+from cgtool.files import write_whole
 
 
 def record(source_key: str, info: BackendInfo, ms_per_megapixel: float) -> bool:
@@ -28,7 +28,7 @@ def record(source_key: str, info: BackendInfo, ms_per_megapixel: float) -> bool:
     known = _read()
     known[key] = (known.get(key, ms_per_megapixel) + ms_per_megapixel) / 2
     try:
-        write_atomically(_path(), json.dumps(known, indent=1, sort_keys=True).encode())
+        write_whole(_path(), json.dumps(known, indent=1, sort_keys=True))
     except OSError:
         return False
     return True
@@ -51,7 +51,7 @@ def _key(source_key: str, engine: str, device: str, precision: EnginePrecision) 
 
 
 def hardware(device: str) -> str:
-    """What a cache folder shared by several machines tells them apart by."""
+    """A name for what computes, by which a cache folder tells several machines apart."""
     if device == "cpu":
         return f"{machine.usable_cpus()} x {machine.cpu_name()}"
     gpus, ordinal = machine.cuda_devices(), int(device.removeprefix("cuda:"))

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cgtool.pictures import Array, Image
+
 Flow = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -37,7 +39,7 @@ class FlowEstimator:
         else:
             self._forward, self._reverse = _fast_dis(refinements=2), _fast_dis(refinements=0)
 
-    def between(self, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[Flow, Mask]:
+    def between(self, first: Image, second: Image) -> tuple[Flow, Mask]:
         """Match every pixel of the first frame to the second.
 
         Args:
@@ -51,22 +53,7 @@ class FlowEstimator:
         return flow, consistent(flow, reverse) & ~at_boundary(flow)
 
 
-def gray(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Luma (BT.601) of an RGB frame, uint8, (height, width)."""
-    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8)
-
-
-def reduced(frame: NDArray[np.uint8], lines: int) -> NDArray[np.uint8]:
-    """The frame with ``lines`` pixels on its short side (area resize), or as it is where that would enlarge it."""
-    height, width = frame.shape[:2]
-    scale = lines / min(height, width)
-    if scale >= 1:
-        return frame
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def warp(image: NDArray[np.float32], flow: Flow, interpolation: int = cv2.INTER_LINEAR) -> NDArray[np.float32]:
+def warp(image: Array, flow: Flow, interpolation: int = cv2.INTER_LINEAR) -> Array:
     """Fetch each pixel's match from the second frame; matches outside it read its border.
 
     Args:
@@ -80,16 +67,19 @@ def warp(image: NDArray[np.float32], flow: Flow, interpolation: int = cv2.INTER_
 
 def consistent(flow: Flow, reverse: Flow) -> Mask:
     """True where the flow's match lies in the frame and the reverse flow leads back (Sundaram et al. 2010, eq. 5)."""
-    back = warp(reverse, flow)
+    back = warp(reverse, flow)  # the reverse flow, fetched from where the flow leads
     height, width = flow.shape[:2]
     x, y = cv2.split(cv2.add(_grid(height, width), flow))
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    # Where a thing is hidden in the second frame, there and back does not end where it began. The tolerance grows with
+    # the motion: 1% of the squared lengths, and half a pixel squared for what is at rest.
     allowed = 0.01 * (_squared(flow) + _squared(back)) + np.float32(0.5)
     return np.asarray(inside & (_squared(cv2.add(flow, back)) < allowed), np.bool_)
 
 
 def at_boundary(flow: Flow) -> Mask:
     """True where motion changes abruptly, so that neighbours' flows mix (Sundaram et al. 2010, eq. 6)."""
+    # The squared gradient of the flow, against 1% of its squared length: a break is one relative to the motion.
     across = cv2.Sobel(flow, cv2.CV_32F, 1, 0, ksize=1, scale=0.5, borderType=cv2.BORDER_REPLICATE)
     along = cv2.Sobel(flow, cv2.CV_32F, 0, 1, ksize=1, scale=0.5, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(_squared(across) + _squared(along) > 0.01 * _squared(flow) + np.float32(0.002), np.bool_)
@@ -97,11 +87,12 @@ def at_boundary(flow: Flow) -> Mask:
 
 @lru_cache(maxsize=2)
 def _grid(height: int, width: int) -> Flow:
+    """Every pixel's own x and y; flow is relative to it."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     return np.dstack((columns, rows))
 
 
-def _squared(field: cv2.typing.MatLike) -> NDArray[np.float32]:
+def _squared(field: cv2.typing.MatLike) -> Array:
     """Squared length of the vectors of a field, (height, width)."""
     x, y = cv2.split(field)
     return np.asarray(cv2.add(cv2.multiply(x, x), cv2.multiply(y, y)), np.float32)
@@ -109,13 +100,15 @@ def _squared(field: cv2.typing.MatLike) -> NDArray[np.float32]:
 
 def _fast_dis(refinements: int) -> cv2.DISOpticalFlow:
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    # The pyramid ends at half the size, not at a quarter; refinement smooths the patches' flows into one field.
     dis.setFinestScale(1)
     dis.setVariationalRefinementIterations(refinements)
     return dis
 
 
-def _flow(dis: cv2.DISOpticalFlow, first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Flow:
+def _flow(dis: cv2.DISOpticalFlow, first: Image, second: Image) -> Flow:
     height, width = first.shape
+    # Frames that are too small are grown below and to the right by their own border, and the flow is cut back.
     below, right = max(0, _SMALLEST_SIDE - height), max(0, _SMALLEST_SIDE - width)
     if below or right:
         first = np.pad(first, ((0, below), (0, right)), mode="edge")

@@ -1,4 +1,4 @@
-"""How steady, how changed and how sharp a result is, frame by frame and as one figure.
+"""Measures of a result against its source: steadiness, change and sharpness, frame by frame and as one figure.
 
 Warp error follows Lai et al., "Learning Blind Video Temporal Consistency" (2018): flow and occlusion come from the
 source alone, so a result cannot look steady by moving differently.
@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.change.flow import Flow, FlowEstimator, Mask, gray, reduced, warp
+from cgtool.change.flow import Flow, FlowEstimator, Mask, warp
 from cgtool.errors import UsageError
+from cgtool.pictures import LUMA, Array, Image, Size, luma, reduced
 
 LINES = 288
 """Short side, in pixels, at which all but edges is measured."""
@@ -38,12 +39,9 @@ Change: mean absolute difference between result and source.
 E_warp and flicker leave out scene cuts: under {LEAST_SEEN:.0%} of the pixels pass, or the source's E_warp is above \
 {LARGEST_ERROR}."""
 
-Image = NDArray[np.uint8]
-Array = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
-_LUMA = np.array([0.299, 0.587, 0.114])
-"""BT.601 weights, as OpenCV's gray conversion has them."""
+_LUMA = np.array(LUMA)
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Measures:
     Attributes:
         warp_error: E_warp of the result.
         source_warp_error: E_warp of the source: what noise and motion estimation leave, the floor.
-        brightness_flicker: In [0, 1] units a frame squared.
+        brightness_flicker: In [0, 1] units per frame squared.
         colour_flicker: The same, length of the vector of R-Y and B-Y.
         edges: As a share of the source's.
         change: In [0, 1].
@@ -69,7 +67,7 @@ class Measures:
 
 @dataclass(frozen=True)
 class _Previous:
-    """What one step leaves to the next. ``means`` holds up to two frames' mean RGB, of source and result."""
+    """The last frame, as the next step needs it. ``means`` holds up to two frames' mean RGB, of source and result."""
 
     luma: Image
     source: Array
@@ -101,18 +99,20 @@ class Meter:
             UsageError: The shapes differ.
         """
         if source.shape != result.shape:
-            sizes = (f"{image.shape[1]}x{image.shape[0]}" for image in (source, result))
             raise UsageError(
-                "source and result differ in size ({}, {})".format(*sizes), hint="Measure a result of the source's size"
+                f"source and result differ in size ({Size.of(source)}, {Size.of(result)})",
+                hint="Measure a result of the source's size",
             )
+        # Steadiness is a matter of what the eye sees at a distance, and motion is found best there; sharpness is not.
         small_source, small_result = reduced(source, LINES), reduced(result, LINES)
-        present = _Previous(gray(small_source), _unit(small_source), _unit(small_result), [])
+        present = _Previous(luma(small_source), _unit(small_source), _unit(small_result), [])
         steadiness = self._steadiness(present)
-        edges = edge_share(gray(source), gray(result))
+        edges = edge_share(luma(source), luma(result))
         change = float(np.mean(cv2.absdiff(present.source, present.result)))
         measures = Measures(*steadiness, edges, change)
 
         self.frames += 1
+        # A figure that a frame lacks (the first one has no predecessor) is left out of that figure's mean alone.
         for index, value in enumerate(astuple(measures)):
             if value is not None:
                 self._sums[index] += value
@@ -130,6 +130,8 @@ class Meter:
         present.means.append(means)
         if previous is None:
             return None, None, None, None
+        # Both errors are measured along the source's motion, where the source's frames show the same things. At a cut
+        # there is hardly such a place, or the source itself can't be predicted: then there is nothing to measure.
         flow, seen = self._flow.between(present.luma, previous.luma)
         if np.mean(seen) < LEAST_SEEN:
             return None, None, None, None
@@ -137,6 +139,7 @@ class Meter:
         if source_error > LARGEST_ERROR:
             return None, None, None, None
         result_error = warp_error(present.result, previous.result, flow, seen)
+        # Flicker takes three frames in a row: it is kept back until two of them follow the cut.
         present.means[:0] = previous.means[-1:]
         if len(previous.means) < 2:
             return result_error, source_error, None, None
@@ -162,6 +165,7 @@ def flicker(*means: tuple[Vector, Vector]) -> tuple[float, float]:
     Args:
         means: Mean RGB in [0, 1] of source and result, for three frames in a row.
     """
+    # The second difference over time is 0 for a fade, which is even, and large for what goes to and fro.
     source, result = (first - 2 * second + third for first, second, third in zip(*means, strict=True))
     brightness = abs(_LUMA @ result) - abs(_LUMA @ source)
     colour = np.linalg.norm(_colour(result)) - np.linalg.norm(_colour(source))
@@ -181,12 +185,14 @@ def edge_share(source: Image, result: Image) -> float | None:
     return float(np.sum(_gradient(result)[strongest], dtype=np.float64)) / total if total > 0 else None
 
 
-def _gradient(luma: Image) -> Array:
-    x, y = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
+def _gradient(brightness: Image) -> Array:
+    """Length of the gradient (Sobel)."""
+    x, y = cv2.Sobel(brightness, cv2.CV_32F, 1, 0), cv2.Sobel(brightness, cv2.CV_32F, 0, 1)
     return np.asarray(cv2.magnitude(x, y), np.float32)
 
 
 def _colour(rgb: Vector) -> Vector:
+    """R-Y and B-Y: the colour without the brightness."""
     return rgb[[0, 2]] - float(_LUMA @ rgb)
 
 

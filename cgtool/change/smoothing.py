@@ -7,7 +7,7 @@ present source, warping has gone wrong (occlusion, wrong flow, drift, softening)
 history is not trusted there. The change's history is clamped to its present neighbourhood besides, as temporal
 anti-aliasing does (Karis, "High Quality Temporal Supersampling", 2014).
 
-Instance normalisation lets brightness, contrast and colour of the whole picture follow its content. Against this
+Instance normalization lets brightness, contrast and colour of the whole picture follow its content. Against this
 pumping, they are held where pixels are trusted, and follow the network slowly.
 """
 
@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.change.flow import Flow, FlowEstimator, gray, reduced, warp
+from cgtool.change.flow import Flow, FlowEstimator, warp
+from cgtool.pictures import Array, Image, Size, luma, reduced
 
 FLOW_LINES = 144
 """Optical flow is estimated with at most this many pixels on the short side."""
@@ -35,7 +36,7 @@ NOISE_LEVELS = 5.0
 """Departure of the smoothed source from the source, in levels, at which confidence has fallen to 1/e."""
 
 CLAMP_LEVELS = 2.0
-"""How far, in levels, the history may lie outside its present neighbourhood's range."""
+"""Levels by which the history may lie outside its present neighbourhood's range."""
 
 SNAP_PIXELS = 0.08
 """Flow this close to whole pixels is taken as whole: a copy neither softens nor drifts, and still scenes stay still."""
@@ -58,18 +59,25 @@ LEAST_CELLS = 16
 MOST_GAIN = 0.2
 """Most that contrast is corrected by."""
 
-Array = NDArray[np.float32]
-Image = NDArray[np.uint8]
 Scalar = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class _History:
-    """What one step leaves to the next; pictures are (h, w, 3), float32 ones in levels."""
+    """The last step, as the next one needs it; pictures are (h, w, 3), float32 ones in levels.
+
+    Attributes:
+        pts_seconds: When the last frame was shown.
+        source: The last frame as the network saw it.
+        brightness: Its luma at the size of the optical flow.
+        smooth_source: The witness: the source, sent through the same recursion as the change.
+        smooth_change: Smoothed result minus source.
+        shown: The smoothed result.
+    """
 
     pts_seconds: float
     source: Image
-    luma: Image
+    brightness: Image
     smooth_source: Array
     smooth_change: Array
     shown: Image
@@ -110,8 +118,9 @@ class Smoother:
             self._history = replace(last, pts_seconds=pts_seconds)
             return last.shown
 
-        luma = reduced(gray(source), FLOW_LINES)
-        flow, seen = self._follow(luma, last.luma, source.shape[1], source.shape[0])
+        # Where the past is now: the witness, moved along the flow, and how far it departs from the present source.
+        brightness = reduced(luma(source), FLOW_LINES)
+        flow, seen = self._follow(brightness, last.brightness, Size.of(source))
         departure = warp(last.smooth_source, flow, cv2.INTER_CUBIC)
         cv2.subtract(departure, source, dst=departure, dtype=cv2.CV_32F)
         lighting = _mean(departure, seen)
@@ -123,16 +132,19 @@ class Smoother:
         elapsed = max(0.0, pts_seconds - last.pts_seconds)
         history = warp(last.smooth_change, flow, cv2.INTER_CUBIC)
         change = _f32(cv2.subtract(result, source, dtype=cv2.CV_32F))
+        # When the source's own light changes (calm falls from 1 to 0), that is no departure of the witness.
         calm = math.exp(-float(np.max(lighting**2)) / LIGHTING_LEVELS**2)
         cv2.subtract(departure, _scalar((1 - calm) * lighting), dst=departure)
 
-        # Level the whole picture: result and history meet, close to the history.
+        # Level the whole picture. Of the difference in brightness and contrast between result and history, the history
+        # takes the share 1 - follow, the result the rest: they meet, and slowly go where the network leads.
         pumping = _pumping(result, cv2.add(cv2.add(departure, history), source, dtype=cv2.CV_32F), trusted)
         follow = calm * math.exp(-elapsed / (GLOBAL_SECONDS * self.smooth))
         cv2.scaleAdd(pumping, follow, change, dst=change)
         cv2.scaleAdd(pumping, follow - 1, history, dst=history)
 
-        # Blend every pixel: change + weight * (clamped history - change), and the source likewise.
+        # Blend every pixel: change + weight * (clamped history - change), and the source likewise. The witness starts
+        # from the present source, from which the departure is measured: weighted, it is the new departure.
         weight = confidence * np.float32(math.exp(-elapsed / (LOCAL_SECONDS * self.smooth)))
         weights = cv2.merge([weight, weight, weight])
         _clamp(history, change)
@@ -140,34 +152,40 @@ class Smoother:
         cv2.multiply(history, weights, dst=history)
         smooth_change = _f32(cv2.add(history, change, dst=history))
         cv2.multiply(departure, weights, dst=departure)
+
+        # What is shown: the present source and the smoothed change. Where the witness as a whole lags behind the
+        # source's brightness, so does the change; the witness's mean departure makes up for it.
         steady = cv2.add(smooth_change, _scalar(_mean(departure, trusted)), dst=change)
         shown = np.asarray(cv2.add(source, steady, dtype=cv2.CV_8U), np.uint8)
         smooth_source = _f32(cv2.add(departure, source, dst=departure, dtype=cv2.CV_32F))
-        self._history = _History(pts_seconds, source, luma, smooth_source, smooth_change, shown)
+        self._history = _History(pts_seconds, source, brightness, smooth_source, smooth_change, shown)
         return shown
 
     def _start(self, source: Image, result: Image, pts_seconds: float) -> Image:
         """Begin a scene: no history."""
         change = _f32(cv2.subtract(result, source, dtype=cv2.CV_32F))
-        luma = reduced(gray(source), FLOW_LINES)
-        self._history = _History(pts_seconds, source, luma, source.astype(np.float32), change, result)
+        brightness = reduced(luma(source), FLOW_LINES)
+        self._history = _History(pts_seconds, source, brightness, source.astype(np.float32), change, result)
         return result
 
-    def _follow(self, luma: Image, last: Image, width: int, height: int) -> tuple[Flow, Image]:
+    def _follow(self, brightness: Image, last: Image, size: Size) -> tuple[Flow, Image]:
         """Flow back to the last frame at the picture's size, and a mask (0 or 1) of where it can be believed."""
-        flow, seen = self._flow.between(luma, last)
-        flow *= np.array((width / luma.shape[1], height / luma.shape[0]), np.float32)
+        flow, seen = self._flow.between(brightness, last)
+        reduced_size = Size.of(brightness)
+        flow *= np.array((size.width / reduced_size.width, size.height / reduced_size.height), np.float32)
         whole = np.rint(flow)
         np.copyto(flow, whole, where=np.abs(flow - whole) < SNAP_PIXELS)
         mask = seen.view(np.uint8)
-        if luma.shape != (height, width):
-            flow = np.asarray(cv2.resize(flow, (width, height)), np.float32)
-            mask = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+        if reduced_size != size:
+            flow = np.asarray(cv2.resize(flow, size), np.float32)
+            mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
         return flow, mask
 
 
 def _confidence(departure: cv2.typing.MatLike, lighting: Scalar, seen: Image) -> tuple[Array, float]:
     """Trust in the history, 0 to 1, (h, w), and the root mean square departure in levels."""
+    # A change of light as a whole is no sign of a wrong flow. The rest is taken for noise of NOISE_LEVELS: the
+    # likelihood of a departure d is exp(-d^2 / NOISE_LEVELS^2), over the mean of the three channels.
     local = cv2.subtract(departure, _scalar(lighting))
     squared = cv2.transform(cv2.multiply(local, local), np.full((1, 3), 1 / 3, np.float32))
     confidence = cv2.exp(squared * np.float32(-1 / NOISE_LEVELS**2))
@@ -175,7 +193,7 @@ def _confidence(departure: cv2.typing.MatLike, lighting: Scalar, seen: Image) ->
 
 
 def _pumping(result: Image, past: cv2.typing.MatLike, trusted: Image) -> Array:
-    """What brings the result to the past's brightness, contrast and colour: a gain and an offset a channel, (h, w, 3).
+    """Levels to add to the result, (h, w, 3), for the past's brightness, contrast and colour: a line per channel.
 
     Both are compared by cells, in which the network's noise averages out: noise in the result alone would pass for
     contrast, and the picture would fade. The gain is the ratio of standard deviations, which favours neither side.
@@ -188,6 +206,7 @@ def _pumping(result: Image, past: cv2.typing.MatLike, trusted: Image) -> Array:
     telling = (spread > 1) & (len(now) >= LEAST_CELLS)
     gain = np.where(telling, np.std(then, axis=0, dtype=np.float64) / np.maximum(spread, 1), 1)
     gain = np.clip(gain, 1 - MOST_GAIN, 1 + MOST_GAIN)
+    # gain * now + offset has the past's mean; minus the result itself it is what to add.
     offset = np.mean(then, axis=0, dtype=np.float64) - gain * np.mean(now, axis=0, dtype=np.float64)
     return _f32(cv2.transform(result.astype(np.float32), np.column_stack((np.diag(gain - 1), offset))))
 
@@ -202,7 +221,7 @@ def _cells(image: cv2.typing.MatLike) -> cv2.typing.MatLike:
 
 def _clamp(history: Array, present: cv2.typing.MatLike) -> None:
     """Bring the history within the range of the present 3x3 neighbourhood, give or take ``CLAMP_LEVELS``; in place."""
-    window = np.ones((3, 3), np.uint8)
+    window = np.ones((3, 3), np.uint8)  # erosion is the minimum over it, dilation the maximum
     bound = cv2.erode(present, window)
     cv2.max(history, bound - np.float32(CLAMP_LEVELS), dst=history)
     cv2.dilate(present, window, dst=bound)
@@ -215,7 +234,7 @@ def _mean(image: cv2.typing.MatLike, mask: cv2.typing.MatLike) -> Scalar:
 
 
 def _scalar(channels: Scalar) -> Scalar:
-    """One value a channel, as OpenCV's arithmetic takes it."""
+    """One value per channel, as OpenCV's arithmetic takes it."""
     return np.append(channels, 0.0)
 
 

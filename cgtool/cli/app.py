@@ -15,7 +15,7 @@ import click
 
 from cgtool import __version__
 from cgtool.cli import debug
-from cgtool.errors import CgtoolError, Terminated
+from cgtool.errors import CgtoolError, Terminated, unexpected
 
 # Command -> where it is. Nothing of a command is imported before it is called: --help must be instant.
 _COMMANDS = {
@@ -108,8 +108,7 @@ def main() -> NoReturn:
         code = 1
     except Exception as error:
         debug.logger.debug("the error came from here", exc_info=True)
-        words = f"error: failed unexpectedly ({type(error).__name__}: {error})"
-        click.echo(words if debug.is_on() else f"{words}. {debug.HINT}", err=True)
+        click.echo(f"error: {unexpected(error)}", err=True)
         code = 1
     if code in (130, 143):
         # A stopped pipeline may have a thread deep in foreign code; interpreter shutdown would wait for it.

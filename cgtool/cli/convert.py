@@ -1,17 +1,16 @@
-"""``cgtool convert``: options to a plan and a configuration, then the batch, told on the screen."""
+"""``cgtool convert``: options to a request, then the batch, told on the screen."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import shlex
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, cast
 
 import click
 
-from cgtool.config import ENGINE_PRECISIONS
+from cgtool.backends.table import ENGINES, PRECISIONS
+from cgtool.conversion.look import LARGEST_SIZE, SMALLEST_SIZE, NetworkSize
 from cgtool.errors import UsageError
 
 
@@ -22,18 +21,12 @@ class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic only in re
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
         """Read a time as seconds."""
-        if isinstance(value, Fraction):
-            return value
+        from cgtool.conversion.encoding import seconds
+
         try:
-            parts = [Fraction(part) for part in str(value).split(":")]
-            if len(parts) > 3 or min(parts) < 0:
-                raise ValueError
-        except (ValueError, ZeroDivisionError):
-            self.fail(f"{value!r} is no time; write seconds (12.5) or HH:MM:SS", param, ctx)
-        seconds = Fraction(0)
-        for part in parts:
-            seconds = seconds * 60 + part
-        return seconds
+            return value if isinstance(value, Fraction) else seconds(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class SizeType(click.ParamType):  # type: ignore[type-arg]
@@ -41,18 +34,17 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 
     name = "size"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | Literal["auto", "native"]:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> NetworkSize:
         """Read a size."""
         if value in ("auto", "native"):
-            return value
+            return cast(NetworkSize, value)
         try:
             pixels = int(str(value))
         except ValueError:
             pixels = 0
-        if not 16 <= pixels <= 8192:
-            self.fail(f"{value!r} is no size; give auto, native or a short side from 16 to 8192 pixels", param, ctx)
+        if not SMALLEST_SIZE <= pixels <= LARGEST_SIZE:
+            bounds = f"from {SMALLEST_SIZE} to {LARGEST_SIZE} pixels"
+            self.fail(f"{value!r} is no size; give auto, native or a short side {bounds}", param, ctx)
         return pixels
 
 
@@ -64,7 +56,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "tensorrt", "openvino", "onnx", "torch", "identity"]),
+    type=click.Choice(ENGINES),
     default="auto",
     show_default=True,
     help="What runs the network; auto takes the fastest usable, identity changes nothing.",
@@ -72,7 +64,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Where it runs.")
 @click.option(
     "--precision",
-    type=click.Choice(("auto", *ENGINE_PRECISIONS)),
+    type=click.Choice(PRECISIONS),
     default="auto",
     show_default=True,
     help="Its arithmetic.",
@@ -88,9 +80,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--detail",
     type=click.Choice(["guided", "resize"]),
-    default="guided",
-    show_default=True,
-    help="How the change reaches the frame's size: guided by the source's detail, or scaled.",
+    help="How the change reaches the frame's size: guided by the source's detail, or scaled.  [default: guided]",
 )
 @click.option(
     "--texture", type=click.FloatRange(0, 1), help="Share of the network's own texture.  [default: the model's]"
@@ -100,9 +90,9 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     type=click.FloatRange(0, 1),
     help="Share of the source's contrast that every place keeps at least.  [default: the model's]",
 )
-@click.option("--strength", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share of the change.")
+@click.option("--strength", type=click.FloatRange(0, 1), help="Share of the change.  [default: 1]")
 @click.option("--preserve-color", is_flag=True, help="Keep the source's colours, change brightness alone.")
-@click.option("--batch", type=click.IntRange(1, 256), help="Frames a call of the engine.  [default: the engine's]")
+@click.option("--batch", type=click.IntRange(1, 256), help="Frames per call of the engine.  [default: the engine's]")
 @click.option(
     "--codec",
     type=click.Choice(["h264", "hevc", "av1", "vp9", "prores", "ffv1", "gif"]),
@@ -119,45 +109,20 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 @click.option("--skip-existing", is_flag=True, help="Leave existing outputs alone and call that done.")
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Search folders below INPUT folders.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line on standard output.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more, such as why an engine was not taken.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and what would be made, and stop.")
 @click.pass_context
 def convert(
     ctx: click.Context,
+    /,
     inputs: tuple[str, ...],
-    to: str | None,
-    output: str | None,
-    model: str | None,
-    engines_dir: Path | None,
-    engine: Literal["auto", "torch", "openvino", "identity"],
-    device: str,
-    precision: Literal["auto", "fp32", "bf16", "fp16"],
-    size: int | Literal["auto", "native"] | None,
-    smooth: float | None,
-    detail: Literal["guided", "resize"],
-    texture: float | None,
-    contrast: float | None,
-    strength: float,
-    preserve_color: bool,
-    batch: int | None,
-    codec: str | None,
-    crf: int | None,
-    preset: str | None,
-    pixel_format: str | None,
-    hardware: bool,
-    ffmpeg_args: str,
-    no_audio: bool,
-    start: Fraction | None,
-    end: Fraction | None,
-    overwrite: bool,
-    skip_existing: bool,
-    recursive: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
     dry_run: bool,
+    **options: Any,  # noqa: ANN401  # the attributes of ConvertRequest, checked there
 ) -> None:
     """Move videos and images to another domain.
 
@@ -170,46 +135,22 @@ def convert(
     cgtool convert clip.mp4 --model latest_net_G_A.pth
     cat photo.jpg | cgtool convert - --to winter -o - > winter.png
     """
-    from cgtool.backends.selection import EngineRequest
     from cgtool.cli.screen import Screen
-    from cgtool.conversion.jobs import plan
-    from cgtool.conversion.model import choose_model
-    from cgtool.tasks.convert import ConvertOptions, VideoOptions
+    from cgtool.conversion.request import ConvertRequest
     from cgtool.tasks.convert import convert as run
+    from cgtool.tasks.convert import lay_out
 
-    if as_json and output == "-":
+    if as_json and options["output"] == "-":
         raise UsageError("--json and -o - both write to standard output")
     if quiet and verbose:
         raise UsageError("--quiet and -v exclude each other")
-    try:
-        ffmpeg_arguments = tuple(shlex.split(ffmpeg_args))
-    except ValueError as error:
-        raise UsageError(f"--ffmpeg-args {ffmpeg_args!r}: {error}") from error
-    options = ConvertOptions(
-        engine=EngineRequest(engine, device, precision),
-        size=size,
-        smooth=smooth,
-        detail=detail,
-        texture=texture,
-        contrast=contrast,
-        strength=strength,
-        preserve_color=preserve_color,
-        batch=batch,
-        overwrite=overwrite,
-        skip_existing=skip_existing,
-        video=VideoOptions(codec, crf, preset, pixel_format, hardware, ffmpeg_arguments, not no_audio, start, end),
-    )
-    chosen = choose_model(to, model, engines_dir)
-    jobs = plan(inputs, output, chosen.target, recursive=recursive, skip_existing=skip_existing)
+    batch = lay_out(ConvertRequest(inputs, **options))
     if dry_run:
-        described = dataclasses.asdict(options)
-        described["model"] = {"name": chosen.name, "to": chosen.target, "training_scale": chosen.training_scale}
-        described["jobs"] = [{"input": job.source_name, "output": job.target_name} for job in jobs]
-        click.echo(json.dumps(described, indent=None if as_json else 2, default=str))
+        click.echo(json.dumps(batch.describe(), indent=None if as_json else 2, default=str))
         return
-    to_stdout = any(job.target is None and job.error is None for job in jobs)
+    to_stdout = any(job.target is None and job.error is None for job in batch.jobs)
     with Screen(as_json=as_json, quiet=quiet, verbose=verbose, results_to_stderr=to_stdout) as screen:
-        for event in run(jobs, chosen, options):
+        for event in run(batch):
             screen.show(event)
-        screen.summarise()
+        screen.summarize()
     ctx.exit(1 if screen.failed else 0)

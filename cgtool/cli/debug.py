@@ -9,7 +9,6 @@ import sys
 import click
 
 VARIABLE = "CGTOOL_DEBUG"
-HINT = f"Run it again with --debug (or {VARIABLE}=1) to see where"
 
 logger = logging.getLogger("cgtool")
 

@@ -6,28 +6,35 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from cgtool.backends.table import FORMATS
 from cgtool.config import EnginePrecision
 from cgtool.errors import UsageError
 
 if TYPE_CHECKING:
-    from cgtool.tasks.export import Exported, ExportRequest, Job
+    from cgtool.backends.spec import EngineSpec
+    from cgtool.pictures import Size
+    from cgtool.tasks.export import Exported, ExportRequest
 
 
 class FrameSizeType(click.ParamType):  # type: ignore[type-arg]  # generic only in recent versions of click
-    """Height and width as ``HxW``."""
+    """Width and height as ``WIDTHxHEIGHT``."""
 
-    name = "HxW"
+    name = "WIDTHxHEIGHT"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Size:
         """Read a size."""
+        from cgtool.pictures import Size
+
+        if isinstance(value, Size):
+            return value
         match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", str(value))
         if match is None or not all(8 <= int(side) <= 16384 for side in match.groups()):
-            self.fail(f"{value!r} is no size; write height and width in pixels, as in 720x1280", param, ctx)
-        return int(match[1]), int(match[2])
+            self.fail(f"{value!r} is no size; write width and height in pixels, as in 1280x720", param, ctx)
+        return Size(int(match[1]), int(match[2]))
 
 
 _FOLDER = click.Path(path_type=Path)
@@ -39,7 +46,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["auto", "tensorrt", "openvino", "onnx"]),
+    type=click.Choice(("auto", *FORMATS)),
     default="auto",
     show_default=True,
     help="auto is tensorrt where an NVIDIA GPU and the package are there, else openvino.",
@@ -54,7 +61,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--max", "largest", type=FrameSizeType(), help="TensorRT: the largest size.")
 @click.option("--batch", type=click.IntRange(1, 64), default=4, show_default=True, help="TensorRT: the largest batch.")
 @click.option("--verify/--no-verify", default=True, show_default=True, help="Keep only what agrees with PyTorch.")
-@click.option("--calibration", type=_FOLDER, metavar="DIR", help="Photographs to quantise with and to compare on.")
+@click.option("--calibration", type=_FOLDER, metavar="DIR", help="Photographs to quantize with and to compare on.")
 @click.option("--workspace", type=click.IntRange(1), metavar="MB", help="TensorRT: limit of working memory.")
 @click.option("--timing-cache", type=_FOLDER, metavar="FILE", help="TensorRT: keep its measurements here.")
 @click.option("--hardware-compatible", is_flag=True, help="TensorRT: an engine for other GPUs too; slower.")
@@ -68,22 +75,22 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option("--engines-dir", type=_FOLDER, help="Look for models here first.")
 @click.option("--force", is_flag=True, help="Compile anew what is there already.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.option("--dry-run", is_flag=True, help="Show what would be compiled and stop.")
 @click.pass_context
 def export(
     ctx: click.Context,
     models: tuple[str, ...],
     to: str | None,
-    format_: Literal["auto", "tensorrt", "openvino", "onnx"],
+    format_: str,
     fp16: bool,
     fp32: bool,
     bf16: bool,
     int8: bool,
-    size: tuple[int, int] | None,
-    smallest: tuple[int, int] | None,
-    best: tuple[int, int] | None,
-    largest: tuple[int, int] | None,
+    size: Size | None,
+    smallest: Size | None,
+    best: Size | None,
+    largest: Size | None,
     batch: int,
     verify: bool,
     calibration: Path | None,
@@ -108,7 +115,7 @@ def export(
     cgtool export summer2winter --to winter --format onnx --fp16
     cgtool export --format openvino --int8 --calibration photos/
     """
-    from cgtool.models.lookup import find_models
+    from cgtool.backends.spec import BuildOptions
     from cgtool.tasks import export as task
 
     if size is not None:
@@ -125,26 +132,40 @@ def export(
         largest=largest,
         batch=batch,
         verify=verify,
-        workspace_mb=workspace,
-        timing_cache=timing_cache,
-        hardware_compatible=hardware_compatible,
-        version_compatible=version_compatible,
+        build=BuildOptions(
+            workspace_mb=workspace,
+            timing_cache=timing_cache,
+            hardware_compatible=hardware_compatible,
+            version_compatible=version_compatible,
+        ),
         output=output,
         calibration=calibration,
         force=force,
     )
-    jobs = task.plan(request, engines_dir)
+    specs = task.plan(request, engines_dir)
     if dry_run:
-        for job in jobs:
-            click.echo(json.dumps(_described(job), ensure_ascii=False) if as_json else f"{job.label} -> {job.folder}")
+        _show_plan(specs, as_json=as_json)
         return
-    done = _run(jobs, request, as_json=as_json)
+    done = _run(specs, request, as_json=as_json)
     if not as_json:
         _table(done)
-    damaged = [] if models else find_models(engines_dir)[1]
-    for problem in damaged:
-        click.echo(f"error: {problem}", err=True)
+    damaged = not models and _tell_damaged(engines_dir)
     ctx.exit(1 if damaged or any(result.status == "failed" for result in done) else 0)
+
+
+def _show_plan(specs: list[EngineSpec], *, as_json: bool) -> None:
+    for spec in specs:
+        click.echo(json.dumps(_described(spec), ensure_ascii=False) if as_json else f"{spec.label} -> {spec.folder}")
+
+
+def _tell_damaged(engines_dir: Path | None) -> bool:
+    """Name the model folders that could not be read; whether there are any."""
+    from cgtool.models.lookup import find_models
+
+    _, problems = find_models(engines_dir)
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    return bool(problems)
 
 
 def _one_of(**flags: bool) -> EnginePrecision | None:
@@ -154,7 +175,7 @@ def _one_of(**flags: bool) -> EnginePrecision | None:
     return cast(EnginePrecision, given[0]) if given else None
 
 
-def _run(jobs: list[Job], request: ExportRequest, *, as_json: bool) -> list[Exported]:
+def _run(specs: list[EngineSpec], request: ExportRequest, *, as_json: bool) -> list[Exported]:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -164,7 +185,7 @@ def _run(jobs: list[Job], request: ExportRequest, *, as_json: bool) -> list[Expo
     done: list[Exported] = []
     console = Console(stderr=True, soft_wrap=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal or as_json) as bars:
-        overall = bars.add_task("engines", total=len(jobs))
+        overall = bars.add_task("engines", total=len(specs))
         phases: dict[str, Any] = {}
 
         def show(phase: str, step: int, steps: int) -> bool:
@@ -173,7 +194,7 @@ def _run(jobs: list[Job], request: ExportRequest, *, as_json: bool) -> list[Expo
             bars.update(task, completed=step, total=steps, visible=step < steps)
             return True
 
-        for event in run(jobs, request, show):
+        for event in run(specs, request, show):
             if isinstance(event, Exported):
                 done.append(event)
                 bars.advance(overall)
@@ -182,24 +203,24 @@ def _run(jobs: list[Job], request: ExportRequest, *, as_json: bool) -> list[Expo
                 elif event.status == "failed":
                     console.print(f"error: {event.error}", style="red", markup=False, highlight=False)
             else:
-                bars.update(overall, description=event.job.label)
+                bars.update(overall, description=event.spec.label)
     return done
 
 
-def _described(job: Job) -> dict[str, Any]:
+def _described(spec: EngineSpec) -> dict[str, Any]:
     return {
-        "model": job.model.name,
-        "direction": job.direction,
-        "format": job.format,
-        "precision": job.precision,
-        "folder": str(job.folder),
+        "model": spec.origin.model,
+        "direction": spec.source.direction,
+        "format": spec.format,
+        "precision": spec.precision,
+        "folder": str(spec.folder),
     }
 
 
 def _outcome(result: Exported) -> dict[str, Any]:
     engine = result.engine
     return {
-        **_described(result.job),
+        **_described(result.spec),
         "status": result.status,
         "engine": None if engine is None else str(engine.paths[0]),
         "bytes": None if engine is None else engine.size_bytes,
@@ -215,7 +236,7 @@ def _table(done: list[Exported]) -> None:
     from rich.text import Text
 
     table = Table(
-        "engine", "format", "precision", "shapes", "on disk", "parity", "ms a frame", "against PyTorch", "", box=None
+        "engine", "format", "precision", "shapes", "on disk", "parity", "ms per frame", "against PyTorch", "", box=None
     )
     for result in done:
         engine = result.engine

@@ -1,4 +1,4 @@
-"""What a conversion looks like: a progress bar on a terminal, one line a file elsewhere, or JSON lines."""
+"""What a conversion looks like: a progress bar on a terminal, one line per file elsewhere, or JSON lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from cgtool.tasks.convert import Advanced, EngineOpened, Event, Finished, Result, Started
+from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Result, Started
 
 _LONGEST_NAME = 30
 
@@ -37,7 +37,7 @@ class Screen:
     """Shows a conversion's events.
 
     Args:
-        as_json: One JSON object a line on standard output, nothing else.
+        as_json: One JSON object per line on standard output, nothing else.
         quiet: Errors only.
         verbose: More.
         results_to_stderr: Standard output carries an image.
@@ -138,7 +138,7 @@ class Screen:
         else:
             click.echo(text, err=True)
 
-    def summarise(self) -> None:
+    def summarize(self) -> None:
         """Say what became of the batch, if it was more than one file."""
         if self._as_json or self._quiet or sum(self._counts.values()) < 2:
             return

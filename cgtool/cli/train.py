@@ -5,25 +5,17 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from cgtool.config import PRECISIONS
 from cgtool.errors import UsageError
 from cgtool.extras import require, require_training
-from cgtool.training.config import (
-    AUGMENTS,
-    CYCLE_LOSSES,
-    DISCRIMINATORS,
-    GAN_LOSSES,
-    GENERATORS,
-    PRESETS,
-    UPSAMPLINGS,
-    Preset,
-    resolve,
-)
+from cgtool.training.config import TrainConfig
+from cgtool.training.options import Option, options_of
+from cgtool.training.presets import PRESETS, resolve
 
 
 def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, str]:
@@ -34,6 +26,22 @@ def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tupl
 
 
 _FOLDER = click.Path(path_type=Path)
+_C = TypeVar("_C", bound=Callable[..., Any])
+
+
+def _config_options(command: _C) -> _C:
+    """Give a command all options of `TrainConfig`; what is not given is None, so that the preset has its say."""
+    for option in reversed(list(options_of(TrainConfig))):
+        command = _config_option(option)(command)
+    return command
+
+
+def _config_option(option: Option) -> Callable[[_C], _C]:
+    flags, kind = option.flag, option.kind
+    if kind is bool:
+        return click.option(f"{flags}/--no-{flags[2:]}", default=None, help=option.help)
+    choices = click.Choice(option.choices) if option.choices else kind
+    return click.option(flags, type=choices, metavar=option.metavar, help=option.help)
 
 
 @click.command()
@@ -44,49 +52,10 @@ _FOLDER = click.Path(path_type=Path)
     "--domains", callback=_two_domains, metavar="A,B", required=True, help="Both domains, as in summer,winter."
 )
 @click.option("--name", required=True, help="Of the run and the model. The same name goes on with a run.")
-@click.option("--preset", type=click.Choice(PRESETS), default="paper", show_default=True, help="Where options begin.")
-@click.option("--generator", type=click.Choice(GENERATORS), help="Both generators' structure.")
-@click.option("--discriminator", type=click.Choice(DISCRIMINATORS), help="Both discriminators' structure.")
-@click.option("--ngf", type=int, help="Filters of the generators' first convolution.")
-@click.option("--ndf", type=int, help="Filters of the discriminators' first convolution.")
-@click.option("--n-layers", type=int, help="Convolutions of a patch discriminator that halve the size.")
-@click.option("--stem-norm/--no-stem-norm", default=None, help="Hide an image's own tint from a ResNet, or not.")
-@click.option("--upsample", type=click.Choice(UPSAMPLINGS), help="How decoders grow; resize has no checkerboards.")
-@click.option("--dropout/--no-dropout", default=None, help="Drop generator features while training.")
-@click.option("--encoder-weights", metavar="FILE", help="torchvision's ResNet-50 weights to begin resnet50 with.")
-@click.option("--gan-loss", type=click.Choice(GAN_LOSSES), help="The adversarial loss.")
-@click.option("--cycle-loss", type=click.Choice(CYCLE_LOSSES), help="The distance to the reconstruction.")
-@click.option("--cycle-weight", type=float, help="The cycle-consistency loss's weight.")
-@click.option("--identity-weight", type=float, help="The identity loss's weight, as a share of --cycle-weight.")
 @click.option(
-    "--through-detail/--no-through-detail",
-    default=None,
-    help="Train on what convert shows: guided detail, for seasons.",
+    "--preset", type=click.Choice(tuple(PRESETS)), default="paper", show_default=True, help="Where options begin."
 )
-@click.option("--texture", type=float, help="With --through-detail: share of hidden texture that is shown yet.")
-@click.option("--contrast", type=float, help="With --through-detail: share of contrast that every place keeps.")
-@click.option("--texture-weight", type=float, help="Weight of the texture that guided detail hides.")
-@click.option("--temporal-weight", type=float, help="Weight of steadiness under synthetic motion.")
-@click.option("--pool-size", type=int, help="Past fakes that the discriminators are shown.")
-@click.option("--lr", type=float, help="Adam's learning rate.")
-@click.option("--beta1", type=float, help="Adam's first beta.")
-@click.option("--beta2", type=float, help="Adam's second beta.")
-@click.option("--epochs", type=int, help="Passes over the larger domain, in total.")
-@click.option("--steps", type=int, help="Steps in total, instead of --epochs.")
-@click.option("--head-start", type=int, help="Steps in which discriminators learn alone, for --init with a model.")
-@click.option("--decay", type=float, help="The last part of training, 0 to 1, in which the learning rate falls to 0.")
-@click.option("--batch", type=int, help="Images of each domain in one pass of one process.")
-@click.option("--accumulate", type=int, help="Passes a step.")
-@click.option("--ema", type=float, help="Decay of the generators' moving average, such as 0.999; 0 keeps none.")
-@click.option("--load-size", type=int, help="Short side that images are scaled to, px.")
-@click.option("--zoom", type=float, help="Images are scaled up or down by up to this factor, at random.")
-@click.option("--crop-size", type=int, help="Side of the squares that are cut out, px.")
-@click.option("--flip/--no-flip", default=None, help="Mirror half of the images.")
-@click.option("--augment", type=click.Choice(AUGMENTS), help="color varies the colours a little, too.")
-@click.option("--seed", type=int, help="All chance comes from it.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="Arithmetic of the convolutions.")
-@click.option("--device", metavar="auto|cpu|cuda|cuda:N", help="Where to train.")
-@click.option("--compile/--no-compile", default=None, help="Let torch.compile translate the networks.")
+@_config_options
 @click.option("--workers", type=click.IntRange(0, 64), default=2, show_default=True, help="Threads that decode.")
 @click.option("--runs-dir", type=_FOLDER, default="runs", show_default=True, help="Holds the run's folder.")
 @click.option("--engines-dir", type=_FOLDER, help="Holds the model's folder.  [default: $CGTOOL_ENGINES or engines]")
@@ -108,7 +77,7 @@ def train(
     b: Path | None,
     domains: tuple[str, str],
     name: str,
-    preset: Preset,
+    preset: str,
     workers: int,
     runs_dir: Path,
     engines_dir: Path | None,

@@ -1,4 +1,4 @@
-"""What a training looks like: a progress bar on a terminal, a line now and then elsewhere."""
+"""A training on the screen: a progress bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from cgtool.tasks.train import Event, Finished, Prepared
 from cgtool.training import loop
+from cgtool.training.losses import TERMS
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -72,11 +73,11 @@ class TrainScreen:
 
     def _progress(self, event: loop.Progress) -> None:
         metrics = event.metrics
-        losses = metrics.losses
+        means = {term.name: term.mean(metrics.losses) for term in TERMS if term.on_screen}
+        losses = " ".join(f"{name} {mean:.3f}" for name, mean in means.items() if mean is not None)
         words = (
             f"epoch {metrics.epoch + 1}/{event.total_epochs}, {event.images_per_second:.1f} images/s, "
-            f"waiting for images {event.data_share:.0%}; "
-            f"G {_mean(losses, 'G_')} D {_mean(losses, 'D_')} cycle {_mean(losses, 'cycle_')}"
+            f"waiting for images {event.data_share:.0%}; {losses}"
         )
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=metrics.step, words=words)
@@ -102,11 +103,6 @@ class TrainScreen:
             self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             click.echo(text, err=urgent)
-
-
-def _mean(losses: dict[str, float], prefix: str) -> str:
-    values = [value for name, value in losses.items() if name.startswith(prefix)]
-    return f"{sum(values) / len(values):.3f}"
 
 
 def _duration(seconds: float) -> str:

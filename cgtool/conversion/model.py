@@ -1,27 +1,30 @@
-"""Which generator a conversion uses."""
+"""The generator that a conversion uses, and how it was chosen."""
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cgtool.backends.base import GeneratorSource
+from cgtool.backends.base import GeneratorSource, Origin
 from cgtool.backends.engines import cached_engines_dir
-from cgtool.config import MAX_AUTO_SIZE, Direction
-from cgtool.conversion.translate import Size
+from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE, Direction
+from cgtool.conversion.look import FullLook
+from cgtool.conversion.network import network_size
 from cgtool.errors import UsageError
 from cgtool.extras import require
 from cgtool.models.folder import Defaults, ModelFolder, checkpoint_key, engine_key
 from cgtool.models.lookup import resolve
+from cgtool.models.reference_options import trained_scale
 
 if TYPE_CHECKING:
     from torch import nn
 
+logger = logging.getLogger(__name__)
+
 CHECKPOINT_SUFFIXES = (".pth", ".pt")
-_REFERENCE_SCALE = 286
-"""The reference trains on images of this short side unless told otherwise (``--load_size``)."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +36,17 @@ class Model:
         target: The domain it leads to, which becomes part of default output names.
         source: The generator itself.
         training_scale: Short side of its training images in pixels.
-        size, smooth, texture, contrast: What the options of these names are unless told otherwise.
+        look: How its results look unless told otherwise.
     """
 
     name: str
     target: str
     source: GeneratorSource
     training_scale: int
-    size: Size
-    smooth: float
-    texture: float
-    contrast: float | None = None
+    look: FullLook
 
 
-def choose_model(to: str | None, model: str | None, engines_dir: Path | None) -> Model:
+def choose_model(to: str | None = None, model: str | None = None, engines_dir: Path | None = None) -> Model:
     """Pick the generator to convert with, without loading it (but for a bare checkpoint).
 
     Args:
@@ -69,7 +69,8 @@ def choose_model(to: str | None, model: str | None, engines_dir: Path | None) ->
 
 def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
     """A model folder's generator, described without loading it."""
-    key = engine_key(folder, direction)
+    key, target = engine_key(folder, direction), folder.target(direction)
+    (domain,) = (domain for domain in folder.domains if domain != target)
     return GeneratorSource(
         key=key,
         label=f"{folder.name} {direction}",
@@ -77,6 +78,13 @@ def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
         load=lambda: _load(folder, direction),
         direction=direction,
         places=(folder.path, cached_engines_dir(key)),  # beside the weights, or where they can't be written
+        origin=Origin(
+            model=folder.name,
+            domains=(domain, target),
+            weights_sha256=folder.weights[direction].sha256,
+            training_scale=folder.training_scale,
+            size=network_size(1920, 1080, folder.defaults.size, folder.training_scale),
+        ),
     )
 
 
@@ -94,17 +102,18 @@ def _from_checkpoint(path: Path, to: str | None) -> Model:
     if to is not None and not re.fullmatch(r"\w[\w-]*", to):
         raise UsageError(f"--to {to!r} can't be part of a file name", hint="Use letters, digits, _ and -")
     loaded = load_checkpoint_generator(path)
-    scale = min(_REFERENCE_SCALE, MAX_AUTO_SIZE)
+    scale, scale_from = trained_scale(path)
+    logger.debug("%s: trained at %d px (%s)", path, scale, scale_from)
     source = GeneratorSource(
         key=checkpoint_key(loaded.sha256),
         label=path.name,
         stride=loaded.generator.stride,
         load=lambda: loaded.generator,
     )
-    return _model(path.name, to or path.stem, source, scale, Defaults(scale))
+    return _model(path.name, to or path.stem, source, scale, Defaults(min(scale, MAX_AUTO_SIZE)))
 
 
 def _model(name: str, target: str, source: GeneratorSource, training_scale: int, defaults: Defaults) -> Model:
-    return Model(
-        name, target, source, training_scale, defaults.size, defaults.smooth, defaults.texture, defaults.contrast
-    )
+    contrast = LEAST_CONTRAST if defaults.contrast is None else defaults.contrast
+    look = FullLook(size=defaults.size, smooth=defaults.smooth, texture=defaults.texture, contrast=contrast)
+    return Model(name, target, source, training_scale, look)

@@ -1,10 +1,15 @@
-"""When frames are shown in containers that have coarser ticks than their sources."""
+"""The output's clock: the tick at which each frame is shown.
+
+A file's timestamps are whole numbers of a tick, its time base. Most containers can take over the source's tick, and
+then nothing is computed at all. AVI knows only "frame number n", GIF only hundredths of a second: there, each time is
+rounded to the nearest tick of that grid, no two frames to the same one, and what that costs is told at the end.
+"""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
-from cgtool.frame import Frame
+from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.containers import Container
 from cgtool.media.reader import VideoInfo
 
@@ -18,12 +23,14 @@ class Clock:
     """Lays frames on the ticks that the container has: its source's own, or a coarser grid that begins at 0.
 
     Attributes:
-        time_base: Seconds a tick.
+        time_base: Seconds per tick.
         moved_seconds: How much earlier than at the source everything is shown.
     """
 
     def __init__(self, container: Container, info: VideoInfo) -> None:
         self._container = container
+        # A grid of frames has the rate that the footage was laid out for: where frames were dropped, the average is
+        # lower, and no frame would fall on its own place.
         rate = info.nominal_rate or Fraction(25)
         if rate > _HIGHEST_RATE:
             rate = info.average_rate or Fraction(25)
@@ -33,12 +40,13 @@ class Clock:
         self._last: int | None = None
         self._worst_seconds = Fraction(0)
 
-    def tick(self, frame: Frame) -> int:
+    def tick(self, frame: Frame | PlanarFrame) -> int:
         """The tick that a frame is shown at. Frames come in order."""
         if self._container.clock == "source":
             return frame.pts
         seconds = frame.pts_seconds - self.moved_seconds
         tick = round(seconds / self.time_base)
+        # Two frames nearer to each other than a tick would share one: the later takes the next that is free.
         if self._last is not None:
             tick = max(tick, self._last + 1)
         self._last = tick
@@ -46,7 +54,7 @@ class Clock:
         return tick
 
     def warnings(self) -> list[str]:
-        """What the container could not hold of the frames so far."""
+        """Sentences on what the container could not hold of the frames so far."""
         name = self._container.name
         warnings = []
         if self.moved_seconds > _UNNOTICED_SECONDS:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+
+from cgtool.pictures import Image
 
 UNSPECIFIED = 2
-RGB_MATRIX = 0
 _BT709 = 1
 
 # H.273 MatrixCoefficients -> FFmpeg's name of it, for the scale filter and the encoder's tag.
@@ -71,7 +71,7 @@ _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 
 @dataclass(frozen=True)
 class Colour:
-    """What a stream's sample values mean.
+    """The meaning of a stream's sample values.
 
     Attributes:
         matrix, primaries, transfer: H.273 code points as tagged; ``UNSPECIFIED`` where the stream doesn't say.
@@ -135,11 +135,13 @@ class Colour:
         target = f"in_range=pc:out_color_matrix={matrix}:out_range=tv:{flags}"
         return [("scale", target), ("format", f"pix_fmts={pixel_format}")]
 
-    def full_range_yuv(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def full_range_yuv(self, pixels: Image) -> Image:
         """RGB to full-range YUV 4:4:4, rounded; both uint8, shape (height, width, 3).
 
         swscale (as of FFmpeg 8) truncates chroma on this way, which takes half a level off at every conversion.
         """
+        # H.273: Y' = kr R + (1 - kr - kb) G + kb B, and the two differences B - Y' and R - Y', scaled to the same range
+        # and moved to 128, the middle of it.
         red, blue = _LUMA_WEIGHTS[self.assumed_matrix]
         luma = np.array([red, 1 - red - blue, blue])
         matrix = np.empty((3, 4))
@@ -160,7 +162,7 @@ class Colour:
 
 
 def is_rgb_format(pixel_format: str) -> bool:
-    """Whether FFmpeg's pixel format of this name holds RGB rather than luma and chroma."""
+    """True if FFmpeg's pixel format of this name holds RGB rather than luma and chroma."""
     return pixel_format.startswith(("rgb", "bgr", "gbr", "0rgb", "0bgr", "argb", "abgr", "pal8", "x2rgb", "x2bgr"))
 
 

@@ -1,4 +1,9 @@
-"""What each output container holds, and what becomes of the source's other streams in it."""
+"""Output containers as a table, and what becomes of the source's other streams in each of them.
+
+To add a container, write a `Container` and give it its suffixes in `CONTAINERS`. For every stream of the source but the
+converted one there are three ways, best first: copied as it is, transcoded to what the container can hold, left out.
+The last two are told to the user.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ class Container:
     """An output format.
 
     Attributes:
-        name: What people call it.
+        name: Its name in messages.
         muxer: FFmpeg's name of it.
         codecs: Values of ``--codec`` that it holds; the first is its default.
         audio: Codecs that are copied into it (``ANY``: all).
@@ -34,8 +39,8 @@ class Container:
         attachments: Whether fonts and other attached files fit.
         chapters: Whether chapters fit.
         languages: Language codes of ISO 639-2 that FFmpeg writes only in another spelling, and that spelling.
-        clock: Ticks that frames are laid on: ``source`` (its own), ``frames`` (a tick a frame, at the source's nominal
-            rate) or ``centiseconds``. All but the first begin at 0, picture and sound alike.
+        clock: Ticks that frames are laid on: ``source`` (its own), ``frames`` (a tick per frame, at the source's
+            nominal rate) or ``centiseconds``. All but the first begin at 0, picture and sound alike.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Container:
     clock: Literal["source", "frames", "centiseconds"] = "source"
 
 
+# Codecs that MP4 and QuickTime share (ISO base media file format).
 _ISO_AUDIO = frozenset({"aac", "aac_adts", "mp3", "mp2", "ac3", "eac3", "alac"}) | _PCM
 _TO_MOV_TEXT = dict.fromkeys(_TEXT_SUBTITLES, "mov_text") | {"mov_text": "copy"}
 # QuickTime counts languages by a table of its own; FFmpeg knows each by one of its two or three codes only.
@@ -59,6 +65,7 @@ _MOV_LANGUAGES = {
     **{"rum": "ron", "cze": "ces", "slo": "slk", "mkd": "mac", "hye": "arm", "kat": "geo", "bod": "tib", "mya": "bur"},
     **{"msa": "may", "cym": "wel", "eus": "baq"},
 }
+# Opus has no layout of its own for 5.1(side) and the like, which FFmpeg's encoder refuses: they become plain 5.1.
 _OPUS = ("libopus", "-b:{n}", "160k", "-filter:{n}", "aformat=channel_layouts=7.1|5.1|stereo|mono")
 
 _MP4 = Container(
@@ -232,6 +239,8 @@ def _carry_audio(
     how = f"re-encoded by {container.audio_encoder[0]}" if container.audio_encoder else "left out"
     if container.audio is not ANY and stream.codec not in container.audio:
         return container.audio_encoder, f"{how}, {container.name} can't hold it"
+    # A container that begins at 0 begins its sound there, too. Sound that is to come later needs silence before it,
+    # which can be put into what is encoded anew, but not into a copy.
     if container.clock != "source" and stream.begin_seconds is not None and picture_begin is not None:
         late = stream.begin_seconds - picture_begin
         if late > _LATEST_SOUND_SECONDS:

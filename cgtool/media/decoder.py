@@ -23,6 +23,7 @@ _MOST_ERRORS = 1000
 _MOST_GAPS = 10_000
 """Give up on a transport stream after this many stretches in a row (64 KiB each) that hold no packet."""
 _SEEK_BACK_SECONDS = (0, 1, 5, 30)
+"""How far before the wanted time to look for a key frame, in turn; after that, the file is read from its beginning."""
 _LONGEST_REORDERING_SECONDS = 1
 """Codecs decode a frame at most this long before it is presented."""
 _MISSING_SECONDS = 0.5
@@ -54,6 +55,19 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def attached_picture(path: Path, index: int) -> bytes:
+    """The file that a cover picture's stream holds.
+
+    Raises:
+        MediaError: It can't be read.
+    """
+    try:
+        with open_container(path) as container:
+            return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
+    except av.FFmpegError as error:
+        raise MediaError(f"its cover picture can't be read ({error.strerror})", path=path) from error
+
+
 class Decoder:
     """Decodes the first video stream of a file, from ``start`` on and until ``end``.
 
@@ -63,10 +77,10 @@ class Decoder:
 
     Attributes:
         container, stream: PyAV's.
-        time_base: Seconds a tick of the frames' timestamps.
+        time_base: Seconds per tick of the frames' timestamps.
         file_start: When the file begins on its own clock, in seconds.
         start_seconds, end_seconds: The span on that clock; None where it is open.
-        warnings: What the user should know, as sentences without a file name; complete once the frames are read.
+        warnings: For the user, sentences without a file name; complete once the frames are read.
         damaged_frames: Frames of the span that were decoded with errors, and packets that were not, so far.
 
     Raises:
@@ -195,6 +209,7 @@ class Decoder:
 
     def frames(self) -> Iterator[VideoFrame]:
         """The span's frames in order. Each has a ``pts``, and it always increases. Can be iterated once."""
+        # Where a frame has no time, it follows the one before by the last known distance.
         gap = max(1, round(1 / self._rate / self.time_base))
         previous, duration = None, 0
         last: int | None = None
@@ -237,7 +252,7 @@ class Decoder:
             )
 
     def _stated_end(self) -> Fraction | None:
-        """When the last frame ends by the file's own word; None where it has none and durations are estimates."""
+        """The last frame's end, in seconds, by the file's own word; None where it has none or only an estimate."""
         name = self.container.format.name
         if name.startswith("mov") and self.stream.duration is not None:
             return ((self.stream.start_time or 0) + self.stream.duration) * self.time_base

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cgtool.errors import UsageError
 from cgtool.media import ffmpeg
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -17,12 +20,13 @@ class Encoder:
 
     Attributes:
         name: FFmpeg's name of the encoder.
-        pixel_format: What it is given by default.
-        odd_pixel_format: What it is given where width or height is odd; None if the default does.
+        pixel_format: FFmpeg's name of the pixel format that it is given by default.
+        odd_pixel_format: The same where width or height is odd; None if the default does.
         crf: Default constant rate factor, None where the encoder has none.
         preset: Default preset, None where it has none.
         preset_option: The option that takes the preset.
         arguments: Further arguments.
+        lossless: It keeps every bit: frames that come as decoded are written in their own format, if it takes that.
         hardware: Hardware encoders of the same codec, best first, with the option that takes the quality.
     """
 
@@ -33,6 +37,7 @@ class Encoder:
     preset: str | None = None
     preset_option: str = "-preset"
     arguments: tuple[str, ...] = ()
+    lossless: bool = False
     hardware: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -70,7 +75,7 @@ ENCODERS: Mapping[str, Encoder] = {
         arguments=("-b:v", "0", "-row-mt", "1", "-deadline", "good"),
     ),
     "prores": Encoder("prores_ks", "yuv422p10le", preset="3", preset_option="-profile:v"),
-    "ffv1": Encoder("ffv1", "bgr0", arguments=("-level", "3", "-g", "1", "-slicecrc", "1")),
+    "ffv1": Encoder("ffv1", "bgr0", arguments=("-level", "3", "-g", "1", "-slicecrc", "1"), lossless=True),
     "gif": Encoder("gif", "rgb24"),
 }
 """Encoders by the value of ``--codec``."""
@@ -82,9 +87,9 @@ class EncoderChoice:
 
     Attributes:
         name: FFmpeg's name of the encoder.
-        pixel_format: What its frames are converted to.
+        pixel_format: FFmpeg's name of the pixel format of its frames.
         arguments: FFmpeg's arguments from ``-c`` on; ``{n}`` stands for the output stream's number.
-        warnings: What the user should know.
+        warnings: Sentences for the user.
     """
 
     name: str
@@ -101,6 +106,7 @@ def choose_encoder(
     crf: int | None = None,
     preset: str | None = None,
     pixel_format: str | None = None,
+    decoded_format: str | None = None,
     hardware: bool = False,
 ) -> EncoderChoice:
     """Resolve an encoder.
@@ -109,6 +115,7 @@ def choose_encoder(
         codec: A key of ``ENCODERS``.
         width, height: The frame's size in pixels.
         crf, preset, pixel_format: The user's wishes; None for the encoder's defaults.
+        decoded_format: The pixel format in which frames come as decoded; None if they come in RGB.
         hardware: Take a hardware encoder if one really opens on this machine.
 
     Raises:
@@ -120,6 +127,8 @@ def choose_encoder(
         raise UsageError("--pixel-format does not apply to gif: its colours are a palette")
     if pixel_format is not None:
         _check_pixel_format(pixel_format, encoder.name)
+    elif encoder.lossless and decoded_format in _pixel_formats(encoder.name):
+        pixel_format = decoded_format
     else:
         pixel_format = encoder.pixel_format
         if encoder.odd_pixel_format and (width % 2 or height % 2):
@@ -129,6 +138,7 @@ def choose_encoder(
             )
     if hardware:
         name = find_hardware_encoder(codec)
+        logger.debug("hardware encoder for %s: %s", codec, name or "none opens here")
         if name is not None:
             quality = str(crf if crf is not None else encoder.crf)
             chosen = ("-c:{n}", name, encoder.hardware[name], quality, "-pix_fmt:{n}", "yuv420p")
@@ -150,18 +160,25 @@ def choose_encoder(
     return EncoderChoice(encoder.name, pixel_format, arguments, tuple(warnings))
 
 
-@functools.cache
 def _check_pixel_format(name: str, encoder: str) -> None:
     """FFmpeg would quietly take another format than an encoder doesn't know."""
+    known = _pixel_formats(encoder)
+    if known and name not in known:
+        raise UsageError(f"--pixel-format {name} is none that {encoder} takes", hint=f"It takes {' '.join(known)}")
+
+
+@functools.cache
+def _pixel_formats(encoder: str) -> tuple[str, ...]:
+    """FFmpeg's names of the pixel formats that an encoder takes; empty where it doesn't say."""
     known = re.search("Supported pixel formats: (.*)", ffmpeg.output_of(["-h", f"encoder={encoder}"]) or "")
-    if known is not None and name not in known[1].split():
-        raise UsageError(f"--pixel-format {name} is none that {encoder} takes", hint=f"It takes {known[1].strip()}")
+    return () if known is None else tuple(known[1].split())
 
 
 @functools.cache
 def find_hardware_encoder(codec: str) -> str | None:
     """The first hardware encoder of a codec that really encodes a frame here: being listed says nothing."""
     for name in ENCODERS[codec].hardware:
+        # Builds of FFmpeg list encoders whose driver or device is absent. 256 is above every encoder's least size.
         test = ["-f", "lavfi", "-i", "color=black:size=256x256:rate=25", "-frames:v", "1", "-c:v", name]
         if ffmpeg.output_of([*test, "-f", "null", "-"]) is not None:
             return name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 import subprocess
 import threading
 from collections import deque
@@ -11,7 +13,10 @@ import imageio_ffmpeg
 
 from cgtool.errors import EncoderError
 
+logger = logging.getLogger(__name__)
+
 _LAST_WORDS = 12
+"""Lines of ffmpeg's standard error that are kept for messages."""
 
 
 def executable() -> str:
@@ -37,6 +42,7 @@ class FFmpegProcess:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         command = [executable(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", *arguments]
+        logger.debug("%s", shlex.join(command))
         # In a session of its own: a Ctrl-C on the terminal reaches us alone, and we decide what becomes of ffmpeg.
         self._process = subprocess.Popen(
             command,
@@ -91,7 +97,7 @@ class FFmpegProcess:
 
 
 def output_of(arguments: Sequence[str], timeout_seconds: float = 20) -> str | None:
-    """What ffmpeg with these arguments says on its standard output; None unless it ends well."""
+    """Standard output of ffmpeg with these arguments; None unless it ends well."""
     command = [executable(), "-hide_banner", "-nostdin", "-loglevel", "quiet", *arguments]
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What an image file says of its picture: orientation, EXIF, resolution."""
+"""An image file's word on its picture: orientation, EXIF, resolution."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _TIFF_EXIF_TAGS = {
 
 
 def read_exif(image: Image.Image, complaints: Sequence[WarningMessage]) -> tuple[Orientation, bytes | None, str | None]:
-    """Read a loaded image's EXIF data, or what a TIFF, PNG or XMP packet holds of it.
+    """Read a loaded image's EXIF data, or the part of it that a TIFF, PNG or XMP packet holds.
 
     Args:
         image: Loaded.
-        complaints: What Pillow has warned of, a list still filling: it parses EXIF when it is asked for it.
+        complaints: Pillow's warnings so far, a list still filling: it parses EXIF when it is asked for it.
 
     Returns:
         How to turn the pixels upright; the EXIF block to hand on, without orientation and thumbnail, with size and
@@ -79,7 +79,7 @@ def read_exif(image: Image.Image, complaints: Sequence[WarningMessage]) -> tuple
 
 
 def read_dpi(image: Image.Image, swapped: bool) -> tuple[float, float] | None:
-    """Horizontal and vertical pixels an inch of the upright picture; None if not stated or senseless.
+    """Horizontal and vertical pixels per inch of the upright picture; None if not stated or senseless.
 
     Args:
         image: As the file has it.

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile
 
+from cgtool import pictures
+
 _EIGHT_BIT = np.round(np.arange(65536) / 257).astype(np.uint8)
 
 # Pillow unpacks 16-bit colour into its 8-bit modes by keeping the high byte of each sample; told that the samples have
@@ -26,7 +28,7 @@ _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
 """The colour space that an ICC profile must name to fit a Pillow mode."""
 
 
-def eight_bit(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
+def eight_bit(samples: NDArray[np.uint16]) -> pictures.Image:
     """Bring 16-bit samples to 8 bits: the full range 0..65535 to 0..255, rounded to nearest.
 
     Args:
@@ -68,7 +70,7 @@ def load_wide(image: ImageFile.ImageFile, stream: BinaryIO) -> Image.Image | Non
     return wide
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, list[str]]:
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[pictures.Image, pictures.Image | None, list[str]]:
     """Bring a loaded image to 8-bit sRGB.
 
     A colour profile is applied with relative colorimetric intent and black point compensation; without one, pixels are
@@ -78,7 +80,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[NDArray[np.uint8
         RGB, uint8, shape (height, width, 3); alpha, uint8, shape (height, width), or None; what is worth a warning.
     """
     notes: list[str] = []
-    alpha: NDArray[np.uint8] | None = None
+    alpha: pictures.Image | None = None
     if image.mode.startswith("I;16"):
         samples = np.asarray(image).astype(np.uint16)
         if "transparency" in image.info:
@@ -150,7 +152,7 @@ def _scale_32_bit(image: Image.Image) -> tuple[Image.Image, str]:
     return Image.fromarray(np.round(scaled).astype(np.uint8)), note
 
 
-def _opaque_except(samples: NDArray[np.uint16], key: object) -> NDArray[np.uint8]:
+def _opaque_except(samples: NDArray[np.uint16], key: object) -> pictures.Image:
     """Alpha of a transparent colour: samples of shape (height, width, channels) to (height, width)."""
     return np.where((samples == np.asarray(key)).all(axis=2), 0, 255).astype(np.uint8)
 

@@ -9,7 +9,6 @@ import ctypes
 import io
 import logging
 import os
-import secrets
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,12 +18,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, _imaging
 
+from cgtool import pictures
 from cgtool.errors import MediaError
 from cgtool.media.image_metadata import read_dpi, read_exif
 from cgtool.media.image_modes import load_wide, to_srgb
+from cgtool.media.outputs import write_file
 
 MAX_PIXELS = 2**28
 """Larger images are refused: 16384 x 16384, above every camera's, below what fills the memory of a desktop."""
@@ -34,7 +34,16 @@ _READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 
 @dataclass(frozen=True)
 class _Format:
-    """What a file format can hold, and how Pillow is asked to write it."""
+    """An output format: its limits, and how Pillow is asked to write it.
+
+    Attributes:
+        name: Pillow's name of it.
+        lossy: Whether it takes a quality.
+        alpha: Whether it holds transparency.
+        max_side: Its longest side, in pixels.
+        max_exif_bytes: Its largest EXIF block; 0 if it holds none.
+        options: Further arguments of Pillow's ``save``.
+    """
 
     name: str
     lossy: bool = False
@@ -59,6 +68,7 @@ IMAGE_SUFFIXES = frozenset(_FORMATS)
 """File name suffixes of images, in lower case with the dot. Reading goes by the content, writing by the suffix."""
 
 _END_OF_JPEG = b"\xff\xd9"
+"""JPEG's marker for the end of an image, which files that are cut off lack."""
 _pillow_lock = threading.Lock()
 
 
@@ -69,14 +79,14 @@ class StillImage:
     Attributes:
         pixels: RGB, sRGB, uint8, shape (height, width, 3), upright, C-contiguous.
         alpha: Opacity, uint8, shape (height, width), upright; None if there is none.
-        exif: A serialised EXIF block without orientation and thumbnail; None if there is none.
-        dpi: Horizontal and vertical resolution in pixels an inch, if stated.
-        warnings: What the user should know of the reading, as clauses that don't name the file.
+        exif: A serialized EXIF block without orientation and thumbnail; None if there is none.
+        dpi: Horizontal and vertical resolution in pixels per inch, if stated.
+        warnings: For the user, clauses on the reading that don't name the file.
         damaged: Whether only a part could be decoded; ``warnings`` says so too.
     """
 
-    pixels: NDArray[np.uint8]
-    alpha: NDArray[np.uint8] | None = None
+    pixels: pictures.Image
+    alpha: pictures.Image | None = None
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
     warnings: tuple[str, ...] = ()
@@ -91,7 +101,7 @@ def read_image(source: Path | bytes, *, name: str | None = None) -> StillImage:
 
     Args:
         source: A file, or an encoded image.
-        name: What messages call it; by default the path, or ``standard input``.
+        name: Its name in messages; by default the path, or ``standard input``.
 
     Raises:
         MediaError: It can't be read, is no image, too large, or nothing of it could be decoded.
@@ -134,7 +144,7 @@ def write_image(
         quality: JPEG's and WebP's, 1 to 100.
 
     Returns:
-        What the format can't hold and was therefore left out, as clauses that don't name the file.
+        Clauses, without the file's name, on what the format can't hold and was therefore left out.
 
     Raises:
         MediaError: The format is unknown or can't hold an image of this size, or the target can't be written.
@@ -144,12 +154,12 @@ def write_image(
     if suffix not in _FORMATS:
         raise MediaError(f"can't write images as {suffix!r}", path=name, hint=f"Use {', '.join(sorted(_FORMATS))}")
     data, left_out = _encode(image, suffix, name, quality)
+    if isinstance(target, Path):
+        write_file(target, data)
+        return left_out
     try:
-        if isinstance(target, Path):
-            _write_whole(target, data)
-        else:
-            target.write(data)
-            target.flush()
+        target.write(data)
+        target.flush()
     except OSError as error:
         raise MediaError(f"can't be written: {error.strerror}", path=name) from error
     return left_out
@@ -279,16 +289,3 @@ def _encode(image: StillImage, suffix: str, name: str, quality: int) -> tuple[by
             f"a picture of {width}x{height} pixels can't be encoded as {suffix}: {error}", path=name
         ) from error
     return buffer.getvalue(), tuple(left_out)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".cgtool-{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

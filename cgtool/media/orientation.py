@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from cgtool.pictures import Size
+
+Pixels = TypeVar("Pixels", bound=NDArray[np.uint8] | NDArray[np.uint16])
 
 
 @dataclass(frozen=True)
@@ -28,18 +33,19 @@ class Orientation:
         """Whether there is nothing to do."""
         return not (self.transpose or self.flip_horizontal or self.flip_vertical)
 
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height after turning."""
-        return (height, width) if self.transpose else (width, height)
+    def size(self, width: int, height: int) -> Size:
+        """The size after turning."""
+        return Size(height, width) if self.transpose else Size(width, height)
 
-    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn an array of shape (height, width, channels); the result is C-contiguous."""
+    def apply(self, pixels: Pixels) -> Pixels:
+        """Turn an array of shape (height, width) or (height, width, channels), uint8 or uint16."""
+        turned: cv2.typing.MatLike = pixels
         if self.transpose:
-            pixels = cv2.transpose(pixels).astype(np.uint8, copy=False)
+            turned = cv2.transpose(turned)
         if self.flip_horizontal or self.flip_vertical:
             code = -1 if self.flip_horizontal and self.flip_vertical else (1 if self.flip_horizontal else 0)
-            pixels = cv2.flip(pixels, code).astype(np.uint8, copy=False)
-        return pixels
+            turned = cv2.flip(turned, code)
+        return cast(Pixels, turned)
 
 
 def orientation_from_display_matrix(matrix: bytes) -> Orientation | None:

@@ -1,4 +1,4 @@
-"""Reading video: presented frames, upright, RGB, with their own timestamps."""
+"""Reading video: presented frames, upright, in RGB or as decoded, with their own timestamps."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from av.filter import Graph
 from av.sidedata.sidedata import SideData
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from cgtool.errors import MediaError
-from cgtool.frame import Frame
+from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.colour import UNSPECIFIED, Colour, is_rgb_format
 from cgtool.media.containers import SourceStream
-from cgtool.media.decoder import Decoder, open_container, readable
+from cgtool.media.decoder import Decoder, readable
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
+from cgtool.media.planes import plane_format, read_planes
+from cgtool.pictures import Image, Size
 
 _FULL_RANGE_TAG = 2
 _FARTHEST_START_SECONDS = 10
@@ -37,21 +38,23 @@ _STALE_TAGS = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "ROTA
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the writer must know of the source.
+    """A source video's properties, which the writer takes over.
 
     Attributes:
         width, height: Size in pixels of the upright frame.
-        time_base: Seconds a tick of the frames' timestamps.
-        average_rate: Frames a second on average, None if unknown. For estimates only.
-        nominal_rate: Frames a second that the timestamps were laid out for: above the average where frames were
+        time_base: Seconds per tick of the frames' timestamps.
+        average_rate: Frames per second on average, None if unknown. For estimates only.
+        nominal_rate: Frames per second that the timestamps were laid out for: above the average where frames were
             dropped. None if unknown.
         estimated_frames: About how many frames will come, None if unknown. For the progress bar only.
         sample_aspect_ratio: Width over height of an upright pixel, None where the file doesn't say.
-        colour: What the samples of the source meant.
+        colour: The meaning of the source's samples.
         stream_index: The converted stream's index in the file.
         language: Its language, None if the file doesn't say.
         chapters: How many chapters the file has.
         is_default: Whether players choose the stream by themselves.
+        pixel_format: FFmpeg's name of the format that frames have as decoded (see `VideoReader.planar_frames`); None
+            where they can be had in RGB only.
         has_vendor_tags: Whether the file has tags that phones write under names of their own (``com.apple...``).
         stale_tags: Names of the stream's tags that would be untrue of the converted stream.
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
@@ -67,6 +70,7 @@ class VideoInfo:
     estimated_frames: int | None
     sample_aspect_ratio: Fraction | None
     colour: Colour
+    pixel_format: str | None
     stream_index: int
     language: str | None
     chapters: int
@@ -89,7 +93,7 @@ class VideoReader:
 
     Attributes:
         info: The stream's properties.
-        warnings: What the user should know, as sentences without a file name; complete once the frames are read.
+        warnings: For the user, sentences without a file name; complete once the frames are read.
 
     Raises:
         MediaError: The file can't be read or holds no video frame (in the given span).
@@ -98,7 +102,7 @@ class VideoReader:
     def __init__(
         self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
     ) -> None:
-        self._graphs: dict[tuple[object, ...], Graph] = {}
+        self._graphs: dict[tuple[str, int, int], Graph] = {}
         self._decoder = Decoder(Path(path), start, end)
         self.warnings = self._decoder.warnings
         try:
@@ -111,7 +115,6 @@ class VideoReader:
             self._colour = self._read_colour(first)
             self._orientation = self._read_orientation(first)
             self.info = self._describe(first)
-            self._note_losses(first)
         except BaseException:
             self.close()
             raise
@@ -134,17 +137,21 @@ class VideoReader:
         )
 
     def _read_orientation(self, frame: VideoFrame) -> Orientation:
-        try:
-            matrix = frame.side_data.get("DISPLAYMATRIX")
-        except ValueError:  # side data of a kind that PyAV has no name for
-            matrix = None
+        matrix = self._side_data("DISPLAYMATRIX")
         if matrix is None:
             return Orientation()
-        orientation = orientation_from_display_matrix(bytes(cast(SideData, matrix)))
+        orientation = orientation_from_display_matrix(bytes(matrix))
         if orientation is None:
             self.warnings.append(f"its rotation by {frame.rotation} degrees is no quarter turn and is ignored")
             return Orientation()
         return orientation
+
+    def _side_data(self, kind: str) -> SideData | None:
+        """The first frame's, None if it has none of the kind."""
+        try:
+            return cast("SideData | None", self._first.side_data.get(kind))
+        except ValueError:  # there is some of a kind that PyAV has no name for
+            return None
 
     def _describe(self, first: VideoFrame) -> VideoInfo:
         stream, container = self._decoder.stream, self._decoder.container
@@ -175,6 +182,7 @@ class VideoReader:
             estimated_frames=estimate,
             sample_aspect_ratio=ratio or None,
             colour=replace(self._colour, width=width, height=height),
+            pixel_format=self._planar_format(first),
             stream_index=stream.index,
             language=stream.language,
             chapters=len(container.chapters()),
@@ -194,12 +202,25 @@ class VideoReader:
             return min(decoder.file_start, begin)
         return Fraction(0)
 
-    def _note_losses(self, first: VideoFrame) -> None:
-        has_alpha = any(component.is_alpha for component in first.format.components)
-        if has_alpha or self._decoder.stream.metadata.get("alpha_mode") == "1":
+    def _planar_format(self, first: VideoFrame) -> str | None:
+        """The first frame's format, unless its planes can't be turned upright as they are."""
+        if not self._orientation.is_upright:
+            chroma = {(part.width, part.height) for part in first.format.components if part.is_chroma}
+            halved = chroma == {(first.width // 2, first.height // 2)} and not (first.width % 2 or first.height % 2)
+            if not halved and chroma - {(first.width, first.height)}:
+                return None
+        return plane_format(first)
+
+    def _note_losses(self, *, in_rgb: bool) -> None:
+        has_alpha = any(component.is_alpha for component in self._first.format.components)
+        if (has_alpha and in_rgb) or (not has_alpha and self._decoder.stream.metadata.get("alpha_mode") == "1"):
             self.warnings.append("its alpha channel is dropped: the result is opaque")
-        if self._colour.hdr:
+        if self._colour.hdr and in_rgb:
             self.warnings.append(f"HDR ({self._colour.hdr}) is tone-mapped to SDR BT.709")
+        elif self._colour.hdr and (
+            self._side_data("MASTERING_DISPLAY_METADATA") or self._side_data("CONTENT_LIGHT_LEVEL")
+        ):
+            self.warnings.append("its metadata on the mastering display and the light level is left out")
 
     @property
     def span_seconds(self) -> tuple[Fraction | None, Fraction | None]:
@@ -211,36 +232,64 @@ class VideoReader:
         return [_source_stream(stream) for stream in self._decoder.container.streams]
 
     def frames(self) -> Iterator[Frame]:
-        """Every presented frame in order. Can be iterated once.
+        """Every presented frame in order, in RGB. Can be iterated once.
 
         Timestamps are the file's own, moved only by ``info.origin_seconds``, and always increase.
         """
-        time_base = self._decoder.time_base
-        offset = round(self.info.origin_seconds / time_base)
-        for index, decoded in enumerate(itertools.chain([self._first], self._decoded)):
-            assert decoded.pts is not None
-            yield Frame(self._pixels(decoded), index, decoded.pts - offset, time_base)
+        self._note_losses(in_rgb=True)
+        for index, (decoded, pts) in enumerate(self._presented()):
+            yield Frame(self._pixels(decoded), index, pts, self._decoder.time_base)
 
-    def _pixels(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        key = (frame.format.name, frame.width, frame.height)
+    def planar_frames(self) -> Iterator[PlanarFrame]:
+        """Every presented frame in order, as decoded. Can be iterated once, and instead of `frames`.
+
+        Frames have the first one's size and format (``info.pixel_format``), which must not be None, and meaning
+        (``info.colour``).
+        """
+        name = self.info.pixel_format
+        assert name is not None
+        self._note_losses(in_rgb=False)
+        for index, (decoded, pts) in enumerate(self._presented()):
+            planes = tuple(self._orientation.apply(plane) for plane in read_planes(self._as_first(decoded)))
+            yield PlanarFrame(name, planes, index, pts, self._decoder.time_base)
+
+    def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
+        offset = round(self.info.origin_seconds / self._decoder.time_base)
+        for decoded in itertools.chain([self._first], self._decoded):
+            assert decoded.pts is not None
+            yield decoded, decoded.pts - offset
+
+    def _as_first(self, frame: VideoFrame) -> VideoFrame:
+        """A frame in the size and format of the first one, itself as a rule."""
+        first, key = self._first, _kind(frame)
+        if key == _kind(first):
+            return frame
+        if key not in self._graphs:
+            to_format = ("format", f"pix_fmts={first.format.name}")
+            self._graphs[key] = build_graph(frame, self._decoder.time_base, [*self._scaling(frame), to_format])
+        return _through(self._graphs[key], frame)
+
+    def _pixels(self, frame: VideoFrame) -> Image:
+        # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
+        key = _kind(frame)
         if key not in self._graphs:
             self._graphs[key] = self._build_graph(frame)
-        graph = self._graphs[key]
-        graph.push(frame)
-        rgb = graph.pull()
-        assert isinstance(rgb, VideoFrame)
+        rgb = _through(self._graphs[key], frame)
         # PyAV gives a view with the rows' padding where the width needs some.
         return np.ascontiguousarray(self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False)))
 
     def _build_graph(self, frame: VideoFrame) -> Graph:
-        colour = self._colour
-        filters = colour.decode_filters()
-        if (frame.width, frame.height) != (colour.width, colour.height):
-            self.warnings.append(
-                f"the frame size changes to {frame.width}x{frame.height}; scaled to {colour.width}x{colour.height}"
-            )
-            filters.insert(1, ("scale", f"{colour.width}:{colour.height}:flags=bicubic"))
+        filters = self._colour.decode_filters()
+        filters[1:1] = self._scaling(frame)
         return build_graph(frame, self._decoder.time_base, filters)
+
+    def _scaling(self, frame: VideoFrame) -> list[tuple[str, str]]:
+        """Filters to the size of the first frame."""
+        size, first = Size(frame.width, frame.height), Size(self._colour.width, self._colour.height)
+        if size == first:
+            return []
+        self.warnings.append(f"the frame size changes to {size}; scaled to {first}")
+        return [("scale", f"{first.width}:{first.height}:flags=bicubic")]
 
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
@@ -256,6 +305,17 @@ class VideoReader:
         self.close()
 
 
+def _kind(frame: VideoFrame) -> tuple[str, int, int]:
+    return frame.format.name, frame.width, frame.height
+
+
+def _through(graph: Graph, frame: VideoFrame) -> VideoFrame:
+    graph.push(frame)
+    filtered = graph.pull()
+    assert isinstance(filtered, VideoFrame)
+    return filtered
+
+
 def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str, str]]) -> Graph:
     """A filter chain for frames of the size and format of ``frame``."""
     graph = Graph()
@@ -267,19 +327,6 @@ def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str,
     node.link_to(graph.add("buffersink"))
     graph.configure()
     return graph
-
-
-def attached_picture(path: Path, index: int) -> bytes:
-    """The file that a cover picture's stream holds.
-
-    Raises:
-        MediaError: It can't be read.
-    """
-    try:
-        with open_container(path) as container:
-            return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
-    except av.FFmpegError as error:
-        raise MediaError(f"its cover picture can't be read ({error.strerror})", path=path) from error
 
 
 def _source_stream(stream: Stream) -> SourceStream:

@@ -23,14 +23,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cgtool.errors import EncoderError
-from cgtool.frame import Frame
+from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.clock import Clock
 from cgtool.media.colour import Colour, is_rgb_format
 from cgtool.media.containers import CarriedStream, Container, language_arguments
+from cgtool.media.decoder import attached_picture
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
 from cgtool.media.outputs import publish, reserve
-from cgtool.media.reader import VideoInfo, attached_picture, build_graph
+from cgtool.media.planes import write_planes
+from cgtool.media.reader import VideoInfo, build_graph
 
 _PATIENCE_SECONDS = 2.0
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
@@ -38,7 +40,7 @@ _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=n
 
 @dataclass(frozen=True)
 class Source:
-    """Where the streams beside the converted one come from.
+    """The file that the streams beside the converted one come from.
 
     Attributes:
         path: The source file.
@@ -62,10 +64,11 @@ class VideoWriter:
         info: The source video's properties, which the output takes over.
         source: The source file for everything else.
         overwrite: Replace an existing output.
+        as_decoded: Frames come as `PlanarFrame`s in the encoder's own pixel format: their colours stay what they are.
         extra_arguments: Further ffmpeg output arguments (``--ffmpeg-args``).
 
     Attributes:
-        warnings: What the user should know; complete after ``finish``.
+        warnings: Sentences for the user; complete after ``finish``.
 
     Raises:
         OutputExistsError: The output exists and is not to be replaced.
@@ -81,19 +84,19 @@ class VideoWriter:
         source: Source,
         *,
         overwrite: bool = False,
+        as_decoded: bool = False,
         extra_arguments: Sequence[str] = (),
     ) -> None:
-        self._path = path
         self._overwrite = overwrite
         self._info = info
         self._pixel_format = encoder.pixel_format
-        self._colour: Colour = info.colour.for_output()
+        self._colour: Colour = info.colour if as_decoded else info.colour.for_output()
         self._clock = Clock(container, info)
         self._graph: Graph | None = None
         self.warnings: list[str] = list(encoder.warnings)
         if info.chapters and not container.chapters:
             self.warnings.append(f"chapters are left out, {container.name} can't hold them")
-        self._temporary = reserve(path, overwrite=overwrite)
+        self._output = reserve(path, overwrite=overwrite)
         self._pictures: tempfile.TemporaryDirectory[str] | None = None
         try:
             arguments = _arguments(container, encoder, info, self._colour, self._clock, source)
@@ -101,7 +104,7 @@ class VideoWriter:
                 self._pictures = tempfile.TemporaryDirectory(prefix="cgtool.")
                 arguments += _attachments(source, Path(self._pictures.name))
             self._ffmpeg = FFmpegProcess(
-                [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._temporary}"]
+                [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._output.path}"]
             )
         except BaseException:
             self._clean_up()
@@ -111,8 +114,8 @@ class VideoWriter:
         self._nut: OutputContainer | None = None
         self._stream: VideoStream | None = None
 
-    def write(self, frame: Frame) -> None:
-        """Encode a frame. Frames come in order, all of the source's size.
+    def write(self, frame: Frame | PlanarFrame) -> None:
+        """Encode a frame. Frames come in order, all of the source's size and of one kind.
 
         Raises:
             EncoderError: ffmpeg ended; the message has its last words.
@@ -142,7 +145,9 @@ class VideoWriter:
         stream.codec_context.time_base = self._clock.time_base
         self._stream = stream
 
-    def _convert(self, frame: Frame) -> VideoFrame:
+    def _convert(self, frame: Frame | PlanarFrame) -> VideoFrame:
+        if isinstance(frame, PlanarFrame):
+            return write_planes(frame.pixel_format, frame.planes, self._info.width, self._info.height)
         if self._pixel_format == "rgb24":
             return VideoFrame.from_ndarray(frame.pixels, format="rgb24")
         if self._colour.full_range and not is_rgb_format(self._pixel_format):
@@ -163,9 +168,9 @@ class VideoWriter:
         code = self._ffmpeg.wait()
         if code == 0:
             hint = "Is there something in --ffmpeg-args that ends it?"
-            return EncoderError("ffmpeg ended before it had all frames", path=self._path, hint=hint)
+            return EncoderError("ffmpeg ended before it had all frames", path=self._output.target, hint=hint)
         how = f"ended with exit code {code}" if code > 0 else f"was killed by signal {-code}"
-        return EncoderError(f"ffmpeg {how}: {self._ffmpeg.last_words}", path=self._path)
+        return EncoderError(f"ffmpeg {how}: {self._ffmpeg.last_words}", path=self._output.target)
 
     def _give_up_frames(self) -> None:
         """Close the way to an encoder that is gone.
@@ -194,7 +199,7 @@ class VideoWriter:
         self._ffmpeg.close_stdin()
         if self._ffmpeg.wait() != 0:
             raise self._failure()
-        publish(self._temporary, self._path, overwrite=self._overwrite)
+        publish(self._output, overwrite=self._overwrite)
         self._finished = True
         self._clean_up()
         self.warnings += self._clock.warnings()
@@ -209,7 +214,7 @@ class VideoWriter:
                 self._clean_up()
 
     def _clean_up(self) -> None:
-        self._temporary.unlink(missing_ok=True)
+        self._output.give_up()
         if self._pictures is not None:
             self._pictures.cleanup()
 
@@ -240,6 +245,9 @@ def _arguments(
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
             arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
             arguments += [f"-filter:{number}", _filter(container, encoder, info, colour)]
+            if encoder.name == "ffv1" and container.muxer == "matroska" and colour.full_range:
+                # FFV1 itself knows no range, so ffmpeg would scale to the limited one; Matroska can say which it is.
+                arguments += [f"-color_range:{number}", "pc"]
             arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:
                 arguments += [f"-metadata:s:{number}", f"{tag}="]

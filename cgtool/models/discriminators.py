@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from cgtool.errors import ModelError
-from cgtool.models.layers import named
+from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, check_ranges, named
 
 
 @dataclass(frozen=True)
@@ -17,18 +16,20 @@ class PatchConfig:
     Attributes:
         n_layers: Convolutions that halve the size; 3 sees patches of 70x70 px.
         ndf: Filters of the first convolution; they double until they are eight times as many.
-        affine: Whether instance normalisations learn a scale and a shift.
         input_channels: 3 for RGB.
     """
 
     n_layers: int = 3
     ndf: int = 64
-    affine: bool = False
     input_channels: int = 3
 
     def __post_init__(self) -> None:
-        if min(self.n_layers, self.ndf, self.input_channels) < 1:
-            raise ModelError("a patch discriminator needs at least 1 layer, filter and channel", hint=f"Got {self}.")
+        check_ranges(
+            "a patch discriminator",
+            n_layers=(self.n_layers, 1, 8),
+            ndf=(self.ndf, 1, MOST_FILTERS),
+            input_channels=(self.input_channels, 1, MOST_CHANNELS),
+        )
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,18 @@ class PixelConfig:
 
     Attributes:
         ndf: Filters of the first convolution.
-        affine: Whether the instance normalisation learns a scale and a shift.
         input_channels: 3 for RGB.
     """
 
     ndf: int = 64
-    affine: bool = False
     input_channels: int = 3
 
     def __post_init__(self) -> None:
-        if min(self.ndf, self.input_channels) < 1:
-            raise ModelError("a pixel discriminator needs at least 1 filter and channel", hint=f"Got {self}.")
+        check_ranges(
+            "a pixel discriminator",
+            ndf=(self.ndf, 1, MOST_FILTERS),
+            input_channels=(self.input_channels, 1, MOST_CHANNELS),
+        )
 
 
 class PatchDiscriminator(nn.Module):
@@ -58,11 +60,13 @@ class PatchDiscriminator(nn.Module):
         self.config = config
         widths = [config.ndf * min(2**level, 8) for level in range(config.n_layers + 1)]
 
+        # Ck: a 4x4 convolution with k filters, instance normalization, LeakyReLU. The first has no normalization; the
+        # last one, like the head, keeps the size, so that logits lie close.
         def layer(level: int) -> nn.Module:
             stride = 2 if level < config.n_layers else 1
             return named(
                 conv=nn.Conv2d(widths[level - 1], widths[level], kernel_size=4, stride=stride, padding=1),
-                norm=nn.InstanceNorm2d(widths[level], affine=config.affine),
+                norm=nn.InstanceNorm2d(widths[level]),
                 relu=nn.LeakyReLU(0.2, inplace=True),
             )
 
@@ -93,7 +97,7 @@ class PixelDiscriminator(nn.Module):
             conv1=nn.Conv2d(config.input_channels, config.ndf, kernel_size=1),
             relu1=nn.LeakyReLU(0.2, inplace=True),
             conv2=nn.Conv2d(config.ndf, 2 * config.ndf, kernel_size=1),
-            norm=nn.InstanceNorm2d(2 * config.ndf, affine=config.affine),
+            norm=nn.InstanceNorm2d(2 * config.ndf),
             relu2=nn.LeakyReLU(0.2, inplace=True),
         )
         self.head = nn.Conv2d(2 * config.ndf, 1, kernel_size=1)

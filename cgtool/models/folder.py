@@ -1,4 +1,4 @@
-"""Model folders: what `model.json` says. Imports no framework.
+"""Model folders: reading and writing `model.json`. Imports no framework.
 
 A model folder holds `model.json` and a safetensors file for each direction; compiled engines may lie beside them::
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +26,11 @@ MODEL_FILE = "model.json"
 FORMAT_VERSION = 1
 GRAPH_VERSION = 2
 """Part of every engine's key. Raise it when what is exported around the network (padding, rounding) changes."""
+
+LARGEST_SIZE = 8192
+"""Sizes and scales in `model.json` beyond this many pixels are damage: no frame is that large on its short side."""
+_LARGEST_STRIDE = 1024
+_LONGEST_FILE_NAME = 200
 
 _T = TypeVar("_T")
 _IMPORT_HINT = "Make a model folder with `cgtool models import` or `cgtool train`."
@@ -46,7 +52,7 @@ class WeightFile:
 
 @dataclass(frozen=True)
 class Defaults:
-    """What conversion uses unless told otherwise.
+    """Settings of conversion, unless told otherwise.
 
     Attributes:
         size: The network's short side, in pixels.
@@ -69,14 +75,14 @@ class ModelFolder:
 
     Attributes:
         path: The folder.
-        name: What ``--model`` calls it.
+        name: Its name for ``--model``.
         domains: (A, B), as ``--to`` calls them.
-        architecture: What `cgtool.models.architecture.build_generator` takes; the same for both directions.
+        architecture: Structure for `cgtool.models.architecture.build_generator`; the same for both directions.
         stride: The network takes heights and widths that are multiples of this, in pixels.
         training_scale: Short side in pixels after the training's resize and before its crop.
         provenance: Where the weights come from, as JSON-able data.
         weights: Files by direction; one direction may be absent.
-        defaults: What conversion uses unless told otherwise.
+        defaults: Settings of conversion, unless told otherwise.
     """
 
     path: Path
@@ -107,7 +113,7 @@ def check_name(name: str) -> None:
     """
     if not re.fullmatch(r"\w([\w.-]{0,98}[\w-])?", name):
         raise UsageError(
-            f"{name!r} can't be a model's name",
+            f"{name[:110]!r} can't be a model's name",
             hint="Use up to 100 letters, digits, _, - and . inside, as in summer2winter.",
         )
 
@@ -121,7 +127,7 @@ def check_domains(domains: tuple[str, str]) -> None:
     for domain in domains:
         if not re.fullmatch(r"\w[\w-]{0,49}", domain):
             raise UsageError(
-                f"{domain!r} can't be a domain", hint="Use up to 50 letters, digits, _ and -, as in winter."
+                f"{domain[:60]!r} can't be a domain", hint="Use up to 50 letters, digits, _ and -, as in winter."
             )
     if domains[0].casefold() == domains[1].casefold():
         raise UsageError(f"both domains are {domains[0]!r}", hint="Give two, as in summer,winter.")
@@ -142,6 +148,7 @@ def read_model_folder(path: Path) -> ModelFolder:
         raise ModelError(f"can't be read: {error.strerror}", path=file, hint="Check its permissions.") from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"not valid JSON: {error}", path=file, hint=_COPY_HINT) from error
+    # Whatever the record holds is checked here, once: the rooms that use it need not doubt it.
     try:
         model = _parse(path, data)
         check_name(model.name)
@@ -156,6 +163,7 @@ def read_model_folder(path: Path) -> ModelFolder:
 
 def to_json(model: ModelFolder) -> str:
     """The text of the folder's `model.json`; `read_model_folder` reads it back."""
+    # The order is for human readers: what it is first, where it comes from, at length, last.
     data = {
         "format_version": FORMAT_VERSION,
         "name": model.name,
@@ -180,46 +188,59 @@ def checkpoint_key(sha256: str) -> str:
     return _key({"checkpoint": sha256})
 
 
+def check_record(model: ModelFolder) -> None:
+    """Refuse a record that `read_model_folder` would refuse once it is written.
+
+    Raises:
+        ModelError: A size is out of range, say.
+    """
+    _parse(model.path, json.loads(to_json(model)))
+
+
 def _parse(path: Path, data: object) -> ModelFolder:
     if not isinstance(data, dict):
         raise ModelError("not a JSON object")
     version = data.get("format_version")
-    if version != FORMAT_VERSION:
+    if type(version) is not int or version != FORMAT_VERSION:  # JSON's true equals 1
         hint = "Update cgtool." if isinstance(version, int) and version > FORMAT_VERSION else None
-        raise ModelError(f"format version {version!r}, where this cgtool reads {FORMAT_VERSION}", hint=hint)
+        raise ModelError(f"format version {reprlib.repr(version)}, where this cgtool reads {FORMAT_VERSION}", hint=hint)
     domains = _get(data, "domains", list)
     if len(domains) != 2 or not all(isinstance(domain, str) for domain in domains):
-        raise ModelError(f"domains are {domains!r}, not two words")
-    defaults = _get(data, "defaults", dict)
+        raise ModelError(f"domains are {reprlib.repr(domains)}, not two words")
     return ModelFolder(
         path=path,
         name=_get(data, "name", str),
         domains=(domains[0], domains[1]),
         architecture=_get(data, "architecture", dict),
-        stride=_positive(data, "stride"),
-        training_scale=_positive(data, "training_scale"),
+        stride=_pixels(data, "stride", _LARGEST_STRIDE),
+        training_scale=_pixels(data, "training_scale", LARGEST_SIZE),
         provenance=_get(data, "provenance", dict),
         weights=_weights(_get(data, "weights", dict)),
-        defaults=Defaults(
-            _positive(defaults, "size"),
-            _unit(defaults, "smooth"),
-            _unit(defaults, "texture"),
-            None if defaults.get("contrast") is None else _unit(defaults, "contrast"),
-        ),
+        defaults=_defaults(_get(data, "defaults", dict)),
+    )
+
+
+def _defaults(data: dict[str, object]) -> Defaults:
+    return Defaults(
+        size=_pixels(data, "size", LARGEST_SIZE),
+        smooth=_unit(data, "smooth"),
+        texture=_unit(data, "texture"),
+        contrast=None if data.get("contrast") is None else _unit(data, "contrast"),
     )
 
 
 def _weights(data: dict[str, object]) -> dict[Direction, WeightFile]:
     if not data or not set(data) <= set(DIRECTIONS):
-        raise ModelError(f"weights are for {', '.join(data) or 'nothing'}, not {' or '.join(DIRECTIONS)}")
+        given = ", ".join(data)[:80] or "nothing"
+        raise ModelError(f"weights are for {given}, not {' or '.join(DIRECTIONS)}")
     weights: dict[Direction, WeightFile] = {}
     for direction in data:
         entry = _get(data, direction, dict)
         weight = WeightFile(_get(entry, "file", str), _get(entry, "sha256", str))
-        if not re.fullmatch(r"[\w-][\w.-]*", weight.file):
-            raise ModelError(f"the weights' file is {weight.file!r}, not a plain name")
+        if not re.fullmatch(r"[\w-][\w.-]*", weight.file) or len(weight.file.encode()) > _LONGEST_FILE_NAME:
+            raise ModelError(f"the weights' file is {reprlib.repr(weight.file)}, not a plain name")
         if not re.fullmatch(r"[0-9a-f]{64}", weight.sha256):
-            raise ModelError(f"the weights' sha256 is {weight.sha256!r}, not 64 hexadecimal digits")
+            raise ModelError(f"the weights' sha256 is {reprlib.repr(weight.sha256)}, not 64 hexadecimal digits")
         weights[cast(Direction, direction)] = weight
     return weights
 
@@ -227,21 +248,21 @@ def _weights(data: dict[str, object]) -> dict[Direction, WeightFile]:
 def _get(data: Mapping[str, object], key: str, kind: type[_T]) -> _T:
     value = data.get(key)
     if type(value) is not kind:  # Not isinstance: JSON's true is no number.
-        raise ModelError(f"{key} is {value!r}, not of type {kind.__name__}")
+        raise ModelError(f"{key} is {reprlib.repr(value)}, not of type {kind.__name__}")
     return value
 
 
-def _positive(data: Mapping[str, object], key: str) -> int:
+def _pixels(data: Mapping[str, object], key: str, most: int) -> int:
     value = _get(data, key, int)
-    if value < 1:
-        raise ModelError(f"{key} is {value}, not positive")
+    if not 1 <= value <= most:
+        raise ModelError(f"{key} is {reprlib.repr(value)}, not from 1 to {most}")
     return value
 
 
 def _unit(data: Mapping[str, object], key: str) -> float:
     value = data.get(key)
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ModelError(f"{key} is {value!r}, not a number from 0 to 1")
+        raise ModelError(f"{key} is {reprlib.repr(value)}, not a number from 0 to 1")
     return float(value)
 
 

@@ -1,15 +1,26 @@
-"""What several networks share."""
+"""Layers that several networks share, and how fresh weights are drawn."""
 
 from __future__ import annotations
 
+import reprlib
 from collections import OrderedDict
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cgtool.errors import ModelError
+
 Upsample = Literal["transposed", "resize"]
-"""How a decoder doubles its size. ``resize`` has no checkerboards (Odena et al. 2016)."""
+"""A decoder's way to double its size. ``resize`` has no checkerboards (Odena et al. 2016)."""
+
+
+MOST_FILTERS = 4096
+"""Filters of a first convolution; published networks have 64."""
+
+MOST_CHANNELS = 64
+"""Channels of an image; RGB has 3."""
 
 
 class ResizeConv2d(nn.Conv2d):
@@ -23,6 +34,28 @@ class ResizeConv2d(nn.Conv2d):
         return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
 
 
+def check_ranges(what: str, **ranges: tuple[int, int, int]) -> None:
+    """Refuse structures that no machine could build, such as damaged records ask for.
+
+    Args:
+        what: The network, for the message.
+        ranges: By option: its value, the least and the most that it may be.
+
+    Raises:
+        ModelError: A value is out of its range.
+    """
+    for option, (value, least, most) in ranges.items():
+        if not least <= value <= most:
+            raise ModelError(
+                f"{what} can't have {option} {reprlib.repr(value)}", hint=f"It goes from {least} to {most}."
+            )
+
+
+def accurate(tensor: Tensor) -> Tensor:
+    """FP32 for BF16 and FP16, whose sums and differences lose too much; FP32 and FP64 as they are."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
 def named(**modules: nn.Module | None) -> nn.Sequential:
     """An ``nn.Sequential`` of the modules that are not None, called by their keywords."""
     return nn.Sequential(OrderedDict((name, module) for name, module in modules.items() if module is not None))
@@ -31,7 +64,7 @@ def named(**modules: nn.Module | None) -> nn.Sequential:
 def initialize(net: nn.Module, gain: float = 0.02) -> None:
     """Draw fresh weights in place, as CycleGAN does (Zhu et al. 2017, appendix 7.1).
 
-    Convolutions get N(0, gain), affine normalisations N(1, gain), biases 0. Draws from torch's global generator.
+    Convolutions get N(0, gain), affine normalizations N(1, gain), biases 0. Draws from torch's global generator.
     """
     for module in net.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):

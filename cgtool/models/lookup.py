@@ -1,4 +1,4 @@
-"""Where models are found, and which one is meant. Imports no framework."""
+"""Looking up models: the folders to search, and the model that ``--to`` and ``--model`` mean. Imports no framework."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cgtool.models.folder import MODEL_FILE, ModelFolder, read_model_folder
 
 @dataclass(frozen=True)
 class Choice:
-    """What ``--to`` and ``--model`` picked.
+    """A generator, picked by ``--to`` and ``--model``.
 
     Attributes:
         folder: The model.
@@ -28,7 +28,7 @@ class Choice:
 
 
 def default_engines_dir(engines_dir: Path | None) -> Path:
-    """Where new models go: ``--engines-dir``, else ``$CGTOOL_ENGINES``, else ``./engines``. It may not exist yet."""
+    """Folder for new models: ``--engines-dir``, else ``$CGTOOL_ENGINES``, else ``./engines``. It may not exist yet."""
     return engines_dir or Path(os.environ.get("CGTOOL_ENGINES") or "engines")
 
 
@@ -45,6 +45,7 @@ def search_path(engines_dir: Path | None) -> list[Path]:
     package = Path(cgtool.__file__).parent
     # A wheel carries the models inside the package; beside an installed package, any "engines" is someone else's.
     shipped = package.parent / "engines" if (package.parent / "pyproject.toml").is_file() else package / "_engines"
+    # Relative and absolute spellings of one folder count once: the order is of the first time that it comes up.
     candidates = [default_engines_dir(engines_dir), default_engines_dir(None), Path("engines"), shipped]
     found: dict[Path, Path] = {}
     for path in candidates:

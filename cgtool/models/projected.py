@@ -1,7 +1,7 @@
 """A discriminator that looks with the eyes of a classifier (Sauer et al., "Projected GANs Converge Faster", 2021).
 
 EfficientNet-Lite2's features (Tan and Le 2019) are frozen and mixed by fixed random projections, across channels and
-across scales, so that no feature can be ignored; small heads, one a scale, judge the mixtures. Nothing has to learn
+across scales, so that no feature can be ignored; small heads, one per scale, judge the mixtures. Nothing has to learn
 first what a tree or a sky is, which a few hundred photographs hardly tell. And unlike a patch discriminator, whose
 instance normalization takes an image's own mean and contrast away, it sees how bright and colourful an image is.
 """
@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from cgtool.errors import ModelError, UsageError
+from cgtool.errors import UsageError
 from cgtool.models.discriminators import PatchConfig, PatchDiscriminator
+from cgtool.models.layers import MOST_FILTERS, check_ranges
 
 _TAPS = {3: 24, 6: 48, 14: 120, 20: 352}
 """Channels of the features taken after these blocks of EfficientNet-Lite2, at 1/4, 1/8, 1/16 and 1/32 of the size."""
@@ -45,8 +46,12 @@ class ProjectedConfig:
     tone: int = 0
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.ndf < 0 or self.tone < 0:
-            raise ModelError("a projected discriminator needs at least 1 channel", hint=f"Got {self}.")
+        check_ranges(
+            "a projected discriminator",
+            width=(self.width, 1, MOST_FILTERS),
+            ndf=(self.ndf, 0, MOST_FILTERS),
+            tone=(self.tone, 0, MOST_FILTERS),
+        )
 
 
 class ProjectedDiscriminator(nn.Module):
@@ -65,6 +70,8 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map float (batch, 3, height, width) in [-1, 1] to logits (batch, 4, 8 or 12, height / 32, width / 32)."""
+        # Across channels (CCM in the paper), then across scales, from the coarsest up (CSM): each scale's mixture is
+        # added to the next larger one's. A head judges each, and brings its logits to the coarsest grid.
         features = [mix(taken) for mix, taken in zip(self.mix_channels, self._features[0](image), strict=True)]
         mixed = features.pop()
         logits = [self.heads[-1](mixed)]
@@ -73,6 +80,7 @@ class ProjectedDiscriminator(nn.Module):
             mixed = self.mix_scales[level](features[level] + larger)
             logits.append(self.heads[level](mixed))
         scales, size = len(logits), logits[0].shape[2:]
+        # The judges beside the four heads have as many logits as those together, hence as much say in the mean.
         if self.patches is not None:
             logits += scales * [F.adaptive_avg_pool2d(self.patches(image), size)]
         if self.tone is not None:

@@ -8,7 +8,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from cgtool.errors import ModelError
-from cgtool.models.layers import ResizeConv2d, Upsample, named
+from cgtool.models.generator import Generator
+from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, ResizeConv2d, Upsample, check_ranges, named
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,10 @@ class ResNetConfig:
     Attributes:
         blocks: Residual blocks: 9 for 256 px and more, 6 for 128 px (Zhu et al. 2017).
         ngf: Filters of the first convolution; the residual blocks have four times as many.
-        affine: Whether instance normalisations learn a scale and a shift.
-        stem_norm: Whether the first convolution's features are normalised, as in the paper. That takes an image's own
+        affine: Whether instance normalizations learn a scale and a shift.
+        stem_norm: Whether the first convolution's features are normalized, as in the paper. That takes an image's own
             tint and light away before any nonlinearity, so that no later layer knows evening from noon.
-        padding: What surrounds the residual blocks' feature maps. The stem and the head always reflect.
+        padding: The border around the residual blocks' feature maps. The stem and the head always reflect.
         dropout: Whether half of each residual block's inner features are dropped in training.
         upsample: How the decoder doubles the size.
         input_channels: 3 for RGB.
@@ -39,15 +40,20 @@ class ResNetConfig:
     output_channels: int = 3
 
     def __post_init__(self) -> None:
-        if min(self.blocks, self.ngf, self.input_channels, self.output_channels) < 1:
-            raise ModelError("a ResNet generator needs at least 1 block, filter and channel", hint=f"Got {self}.")
+        check_ranges(
+            "a ResNet generator",
+            blocks=(self.blocks, 1, 128),
+            ngf=(self.ngf, 1, MOST_FILTERS),
+            input_channels=(self.input_channels, 1, MOST_CHANNELS),
+            output_channels=(self.output_channels, 1, MOST_CHANNELS),
+        )
         if self.padding not in ("reflect", "zero"):
             raise ModelError(f"unknown padding {self.padding!r}", hint="Known are reflect and zero.")
         if self.upsample not in ("transposed", "resize"):
             raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
 
 
-class ResNetGenerator(nn.Module):
+class ResNetGenerator(Generator):
     """Translates images; in the paper's notation c7s1-k, d2k, d4k, R4k..., u2k, uk, c7s1-3.
 
     Attributes:
@@ -61,6 +67,9 @@ class ResNetGenerator(nn.Module):
         self.config = config
         k = config.ngf
 
+        # In the paper's notation. c7s1-k: a 7x7 convolution with k filters; dk: a 3x3 convolution with k filters that
+        # halves the size; Rk: a residual block of k filters; uk: the reverse of dk. Each but the last is followed by
+        # instance normalization and ReLU.
         def norm(channels: int) -> nn.Module:
             return nn.InstanceNorm2d(channels, affine=config.affine)
 

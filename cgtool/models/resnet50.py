@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from cgtool.errors import ModelError
+from cgtool.models.generator import Generator
 from cgtool.models.layers import ResizeConv2d, Upsample, named
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -87,7 +88,7 @@ class Encoder(nn.Module):
         return pyramid
 
 
-class ResNet50Generator(nn.Module):
+class ResNet50Generator(Generator):
     """Translates images.
 
     Attributes:

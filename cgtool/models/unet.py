@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from cgtool.errors import ModelError
-from cgtool.models.layers import ResizeConv2d, Upsample, named
+from cgtool.models.generator import Generator
+from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, ResizeConv2d, Upsample, check_ranges, named
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class UNetConfig:
     Attributes:
         downs: How often the size is halved: 8 for 256 px, 7 for 128 px.
         ngf: Filters of the first convolution; they double until they are eight times as many.
-        affine: Whether instance normalisations learn a scale and a shift.
+        affine: Whether instance normalizations learn a scale and a shift.
         dropout: Whether half of the decoder's features are dropped in training where the width no longer grows.
         upsample: How the decoder doubles the size.
         input_channels: 3 for RGB.
@@ -34,13 +35,18 @@ class UNetConfig:
     output_channels: int = 3
 
     def __post_init__(self) -> None:
-        if self.downs < 2 or min(self.ngf, self.input_channels, self.output_channels) < 1:
-            raise ModelError("a U-Net needs at least 2 downs, 1 filter and 1 channel", hint=f"Got {self}.")
+        check_ranges(
+            "a U-Net",
+            downs=(self.downs, 2, 10),
+            ngf=(self.ngf, 1, MOST_FILTERS),
+            input_channels=(self.input_channels, 1, MOST_CHANNELS),
+            output_channels=(self.output_channels, 1, MOST_CHANNELS),
+        )
         if self.upsample not in ("transposed", "resize"):
             raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
 
 
-class UNetGenerator(nn.Module):
+class UNetGenerator(Generator):
     """Translates images.
 
     Attributes:
@@ -54,6 +60,8 @@ class UNetGenerator(nn.Module):
         widths = [config.ngf * min(2**level, 8) for level in range(config.downs)]
         bottom = config.downs - 1
 
+        # Levels count from the largest size, 0, to the bottom. Activations come before the convolutions, as pix2pix has
+        # them, so that a skip carries features that are not yet rectified.
         def down(level: int) -> nn.Module:
             inputs = widths[level - 1] if level else config.input_channels
             return named(
@@ -65,6 +73,7 @@ class UNetGenerator(nn.Module):
             )
 
         def up(level: int) -> nn.Module:
+            # Above the bottom, half of the inputs come from the level below and half from the encoder's own level.
             inputs = widths[level] if level == bottom else 2 * widths[level]
             outputs = widths[level - 1] if level else config.output_channels
             return named(
@@ -85,6 +94,7 @@ class UNetGenerator(nn.Module):
 
         The result is in [-1, 1] too. Height and width are multiples of ``stride``.
         """
+        # The bottom's features begin the decoder; the others wait for it, last in, first out.
         features = image
         skips = []
         for down in self.down:

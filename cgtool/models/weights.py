@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,15 +15,25 @@ from torch import Tensor
 
 from cgtool.config import DIRECTIONS, MAX_AUTO_SIZE, Direction
 from cgtool.errors import ModelError, UsageError
+from cgtool.files import publish_folder
 from cgtool.models.architecture import Generator, build_generator, describe
-from cgtool.models.folder import MODEL_FILE, Defaults, ModelFolder, WeightFile, check_domains, check_name, to_json
+from cgtool.models.folder import (
+    MODEL_FILE,
+    Defaults,
+    ModelFolder,
+    WeightFile,
+    check_domains,
+    check_name,
+    check_record,
+    to_json,
+)
 from cgtool.models.reference import read_generator
 
 _COPY_HINT = "Copy the model folder again, or import or train the model again."
 
 
 class CheckpointGenerator(NamedTuple):
-    """What a bare checkpoint file holds.
+    """A bare checkpoint file's generator.
 
     Attributes:
         generator: In eval mode, FP32, on the CPU.
@@ -106,13 +115,14 @@ def save_model_folder(
         domains: (A, B).
         training_scale: Short side in pixels after the training's resize and before its crop.
         provenance: Where the weights come from, as JSON-able data.
-        defaults: What conversion uses; None for the training scale and `Defaults`' own smoothing and texture.
+        defaults: Settings of conversion; None for the training scale and `Defaults`' own smoothing and texture.
         half: Store FP16 instead of FP32: half the bytes, and pictures within rounding of the same.
         overwrite: Replace a model folder of this name, compiled engines included.
 
     Raises:
         UsageError: The name or the domains are not safe, or the folder exists and may not be replaced.
-        ModelError: Weights that are not finite in the stored precision, structures that differ, or a failed write.
+        ModelError: Weights that are not finite in the stored precision, structures that differ, sizes out of range, or
+            a failed write.
     """
     check_name(path.name)
     check_domains(domains)
@@ -120,6 +130,7 @@ def save_model_folder(
     nets = [generators[direction] for direction in DIRECTIONS if direction in generators]
     if not nets or any(net.config != nets[0].config for net in nets):
         raise ModelError("needs one or two generators of the same structure", path=path)
+    # Everything that can be refused is refused before anything is written.
     dtype = torch.float16 if half else torch.float32
     files = {direction: _serialize(net, dtype, path) for direction, net in generators.items()}
     model = ModelFolder(
@@ -133,10 +144,11 @@ def save_model_folder(
         weights={direction: WeightFile(f"{direction}.safetensors", _sha256(data)) for direction, data in files.items()},
         defaults=defaults or Defaults(size=min(training_scale, MAX_AUTO_SIZE)),
     )
+    check_record(model)
     contents = {model.weights[direction].file: data for direction, data in files.items()}
     contents[MODEL_FILE] = to_json(model).encode()
     try:
-        _publish(path, contents, overwrite)
+        publish_folder(path, contents, overwrite=overwrite)
     except OSError as error:
         raise ModelError(f"can't be written: {error.strerror}", path=path, hint="Choose another folder.") from error
     return model
@@ -159,26 +171,6 @@ def _serialize(net: Generator, dtype: torch.dtype, path: Path) -> bytes:
         if not torch.isfinite(value).all():
             raise ModelError(f"{key} holds values that are not finite as {dtype}", path=path, hint="Pass half=False.")
     return safetensors.torch.save(state)
-
-
-def _publish(path: Path, contents: Mapping[str, bytes], overwrite: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        new.mkdir()
-        for name, data in contents.items():
-            with (new / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        if overwrite and path.exists():
-            path.rename(old)
-        try:
-            new.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
 
 
 def _sha256(data: bytes) -> str:

@@ -2,79 +2,132 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from cgtool.backends import machine, timings
-from cgtool.backends.base import Backend, GeneratorSource
-from cgtool.backends.engines import cached_engines_dir
-from cgtool.backends.manifest import EngineFile, Format, Manifest
-from cgtool.config import Direction, EnginePrecision
+from cgtool.backends.base import GeneratorSource
+from cgtool.backends.engines import Facts, existing, keep
+from cgtool.backends.manifest import EngineFile
+from cgtool.backends.proof import prove
+from cgtool.backends.spec import BuildOptions, EngineSpec, Progress, Shapes, Target
+from cgtool.backends.table import KINDS, Row, titles
+from cgtool.config import EnginePrecision
 from cgtool.conversion.model import source_of
-from cgtool.errors import CgtoolError, EngineError, UsageError
+from cgtool.errors import CgtoolError, EngineError, MediaError, UsageError
 from cgtool.extras import require, require_training
-from cgtool.models.folder import ModelFolder, engine_key
+from cgtool.media.images import IMAGE_SUFFIXES, read_image
 from cgtool.models.lookup import find_models, named
-from cgtool.tasks.engines import (
-    ExportRequest,
-    Job,
-    Progress,
-    build,
-    draft_manifest,
-    existing_engine,
-    keep,
-    named_contents,
-    open_contents,
-    profile,
-    usual_size,
-    worst_picture,
-)
-from cgtool.tasks.parity import LEAST_PSNR, Parity, check_photographs, compare, milliseconds_a_frame, photographs
+from cgtool.pictures import Image, Size, resize
+
+logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_TO_COMPARE, _TO_CALIBRATE = 8, 64
+"""Photographs that an engine is compared on, and that ranges of 8-bit integers are measured on."""
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """The user's wishes about what is compiled, and how.
+
+    Attributes:
+        models: Names or folders of models; none for all that there are.
+        to: The target domain; None for both directions.
+        format: ``auto`` is TensorRT where an NVIDIA GPU and the package are there, else OpenVINO.
+        precision: None for the format's own: FP16, and in OpenVINO BF16 where the CPU has it. In OpenVINO, ``fp16``
+            means the weights, and BF16 arithmetic where the CPU has it.
+        smallest, best, largest: Sizes for formats that are shaped (TensorRT); None for around the scale that the model
+            was trained at.
+        batch: The largest batch, for formats that are shaped.
+        build: Further wishes about the building.
+        verify: Compare with PyTorch, and keep only what holds.
+        output: Where engines go instead of the models' own folders, one folder per model.
+        calibration: Photographs to quantize with, and to compare on.
+        force: Compile anew what is there already.
+    """
+
+    models: tuple[str, ...] = ()
+    to: str | None = None
+    format: str = "auto"
+    precision: EnginePrecision | None = None
+    smallest: Size | None = None
+    best: Size | None = None
+    largest: Size | None = None
+    batch: int = 4
+    build: BuildOptions = field(default_factory=BuildOptions)
+    verify: bool = True
+    output: Path | None = None
+    calibration: Path | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        able = [row.name for row in KINDS.values() if self.precision in (None, *row.builds)]
+        if self.format not in ("auto", *able):
+            hint = f"Use {' or '.join(f'--format {name}' for name in able)}"
+            raise UsageError(f"--format {self.format} can't do --{self.precision}", hint=hint)
+        if self.precision == "int8" and self.calibration is None:
+            raise UsageError("--int8 needs photographs to measure ranges on", hint="Give a folder with --calibration")
+        if self.calibration is not None and not self.calibration.is_dir():
+            raise UsageError("no such folder", path=self.calibration, hint="--calibration takes a folder of pictures")
+        foreign = [] if self.format == "auto" else [o for o in self._given() if o not in KINDS[self.format].options]
+        if foreign:
+            meant = titles([row for row in KINDS.values() if foreign[0] in row.options])
+            hint = f"{self.format} engines take frames of any size; leave it out"
+            raise UsageError(f"{', '.join(foreign)} is for {meant} alone", hint=hint)
+
+    def _given(self) -> list[str]:
+        """Options given that are not for every format."""
+        given = {
+            "--min": self.smallest,
+            "--opt": self.best,
+            "--max": self.largest,
+            "--workspace": self.build.workspace_mb,
+            "--timing-cache": self.build.timing_cache,
+            "--hardware-compatible": self.build.hardware_compatible,
+            "--version-compatible": self.build.version_compatible,
+        }
+        return [option for option, value in given.items() if value]
 
 
 @dataclass(frozen=True)
 class Started:
     """An engine is begun. ``number`` counts from 0."""
 
-    job: Job
+    spec: EngineSpec
     number: int
     total: int
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What became of one engine.
+    """One engine's fate.
 
     Attributes:
-        job: What it was.
+        spec: The engine.
         status: ``compiled``, ``up to date`` or ``failed``.
-        engine: The engine; None if it failed.
-        parity: Its figures, as far as it was compared.
-        milliseconds: A frame at the model's size, here: ``engine``, ``torch fp32`` and ``torch bf16`` or ``fp16``.
+        engine: Its file; None if it failed.
+        milliseconds: Per frame at the engine's size, here: ``engine``, ``torch fp32`` and ``torch bf16`` or ``fp16``.
         error: Why it failed.
     """
 
-    job: Job
+    spec: EngineSpec
     status: Literal["compiled", "up to date", "failed"]
     engine: EngineFile | None = None
-    parity: Parity | None = None
     milliseconds: dict[str, float] | None = None
     error: str | None = None
 
 
 Event = Started | Exported
 
-__all__ = ["Event", "ExportRequest", "Exported", "Job", "Progress", "Started", "export", "plan"]
 
-
-def plan(request: ExportRequest, engines_dir: Path | None) -> list[Job]:
-    """Which engines are to be made.
+def plan(request: ExportRequest, engines_dir: Path | None) -> list[EngineSpec]:
+    """Lay out the engines that are to be made.
 
     Args:
         request: What is asked for.
@@ -83,138 +136,136 @@ def plan(request: ExportRequest, engines_dir: Path | None) -> list[Job]:
     Raises:
         UsageError: A package is not installed, no such model or domain, sizes out of order, or no photographs.
         ModelError: A model named is damaged.
+        EngineError: The format can't be compiled here.
     """
     require_training()
     if request.precision == "int8":
         require("nncf", "int8")
-    if request.calibration is not None:
-        check_photographs(request.calibration)
-    if request.models:
-        models = [named(name, engines_dir) for name in request.models]
-    else:
-        models, _ = find_models(engines_dir)
-    kind = _format(request)
-    precision = _precision(request, kind)
-    jobs = [
-        Job(model, direction, kind, precision, _folder(request, model, direction))
-        for model in models
-        for direction in model.directions
-        if request.to is None or model.target(direction).casefold() == request.to.casefold()
-    ]
-    for job in jobs if kind == "tensorrt" else ():
-        profile(job.model, request)  # before anything is built
-    if not jobs:
+    if request.calibration is not None and not _image_files(request.calibration):
+        hint = f"Put some there ({', '.join(IMAGE_SUFFIXES)})"
+        raise UsageError("it holds no pictures", path=request.calibration, hint=hint)
+    models = [named(name, engines_dir) for name in request.models] if request.models else find_models(engines_dir)[0]
+    row, target = _format(request)
+    precision = row.kind().compiled_in(request.precision or row.builds[0])
+    specs = []
+    for model in models:
+        for direction in model.directions:
+            if request.to is None or model.target(direction).casefold() == request.to.casefold():
+                source = source_of(model, direction)
+                shapes, folder = _shapes(source, request) if row.shaped else None, _folder(source, request)
+                specs.append(EngineSpec(source, row.name, precision, shapes, target, request.build, folder))
+    if not specs:
         known = ", ".join(dict.fromkeys(domain for model in models for domain in model.domains)) or "none"
         raise UsageError(
             f"no model leads to {request.to!r}" if request.to else "there are no models", hint=f"Known domains: {known}"
         )
-    return jobs
+    return specs
 
 
-def export(jobs: Sequence[Job], request: ExportRequest, progress: Progress | None = None) -> Iterator[Event]:
+def _format(request: ExportRequest) -> tuple[Row, Target]:
+    """The format asked for, else the first that this machine can build; and the machine, as it names it."""
+    if request.format != "auto":
+        return KINDS[request.format], KINDS[request.format].kind().target(request.build)
+    able = [row for row in KINDS.values() if row.suffixes and request.precision in (None, *row.builds)]
+    for row in able[:-1]:
+        try:
+            return row, row.kind().target(request.build)
+        except EngineError as error:
+            logger.debug("not %s: %s", row.title, error)
+    return able[-1], able[-1].kind().target(request.build)
+
+
+def _shapes(source: GeneratorSource, request: ExportRequest) -> Shapes:
+    """The frames that an engine takes: around the size that the network works at, unless told otherwise."""
+    assert source.origin is not None, "models' generators have one"
+    best = request.best or source.origin.size
+    smallest = request.smallest or Size(best.short // 2, best.short // 2)
+    largest = request.largest or Size(2 * max(best), 2 * max(best))
+    low, opt, high = ((size.height, size.width) for size in (smallest, best, largest))
+    try:
+        return Shapes((1, *low), (request.batch, *opt), (request.batch, *high))
+    except EngineError as error:
+        hint = "Give --min, --opt and --max as WIDTHxHEIGHT, none larger than the next"
+        raise UsageError(error.message, hint=hint) from error
+
+
+def _folder(source: GeneratorSource, request: ExportRequest) -> Path:
+    """Where the user wants it, else beside the weights, else (where those can't be written) in the cache."""
+    assert source.origin is not None, "models' generators have one"
+    own, cached = source.places
+    if request.output is not None:
+        return request.output / source.origin.model
+    return own if os.access(own, os.W_OK) else cached
+
+
+def export(specs: Sequence[EngineSpec], request: ExportRequest, progress: Progress | None = None) -> Iterator[Event]:
     """Compile engines, one after the other, telling what happens. One's failure does not stop the others.
 
     Args:
-        jobs: What `plan` laid out.
+        specs: The engines that `plan` laid out.
         request: What they were laid out from.
-        progress: Told of what TensorRT is doing.
+        progress: Told how far a build is, where it takes long.
     """
-    for number, job in enumerate(jobs):
-        yield Started(job, number, len(jobs))
+    for number, spec in enumerate(specs):
+        yield Started(spec, number, len(specs))
         try:
-            yield _export_one(job, request, progress)
+            yield _export_one(spec, request, progress)
         except CgtoolError as error:
-            yield Exported(job, "failed", error=str(error))
+            logger.debug("%s failed", spec.label, exc_info=True)
+            yield Exported(spec, "failed", error=str(error))
 
 
-def _export_one(job: Job, request: ExportRequest, progress: Progress | None) -> Exported:
-    draft = draft_manifest(job, request)
-    existing = existing_engine(job, draft, verify=request.verify)
-    if existing is not None and not request.force:
-        return Exported(job, "up to date", existing)
-    source = source_of(job.model, job.direction)
+def _export_one(spec: EngineSpec, request: ExportRequest, progress: Progress | None) -> Exported:
+    kept = None if request.force else existing(spec, proven=request.verify)
+    if kept is not None:
+        return Exported(spec, "up to date", kept)
+    pictures = photographs(request.calibration, spec) if request.verify or spec.precision == "int8" else []
     begin = time.perf_counter()
-    contents, versions = build(job, request, draft, source, progress)
-    draft = replace(
-        draft,
-        versions={**draft.versions, **versions},
-        build_seconds=round(time.perf_counter() - begin, 2),
-        files={name: hashlib.sha256(data).hexdigest() for name, data in named_contents(draft, contents)},
-    )
-    if not request.verify:
-        return Exported(job, "compiled", keep(job, draft, contents))
-    return _prove(job, request, draft, contents, source)
+    built = KINDS[spec.format].kind().build(spec, pictures, progress)
+    facts = Facts(time.perf_counter() - begin)
+    milliseconds = None
+    if request.verify:
+        proof = prove(spec, built, _spread(pictures, _TO_COMPARE))
+        facts = replace(facts, parity=proof.parity.to_json(), measured=proof.measured)
+        milliseconds = proof.milliseconds
+    return Exported(spec, "compiled", keep(spec, built, facts), milliseconds)
 
 
-def _prove(
-    job: Job, request: ExportRequest, draft: Manifest, contents: list[bytes], source: GeneratorSource
-) -> Exported:
-    from cgtool.backends.torch_backend import TorchBackend
+def photographs(folder: Path | None, spec: EngineSpec) -> list[Image]:
+    """Pictures to compare on, and to calibrate with, at the size at which the network works.
 
-    width, height = usual_size(job.model)
-    with ExitStack() as stack:
-        engine: Backend = stack.enter_context(open_contents(draft, contents, source))
-        device = engine.info.device.split(" ", 1)[0]
-        reference = stack.enter_context(TorchBackend(source, device, "fp32"))
-        pictures = photographs(request.calibration, job.model.path, min(height, width))
-        parity, worst = compare(engine, reference, pictures, draft.shapes)
-        if not parity.passes(job.precision):
-            path = worst_picture(job, draft)
-            worst.save(path)
-            raise EngineError(
-                f"{job.label}: not kept: {parity.psnr_db:.1f} dB against PyTorch, where {LEAST_PSNR[job.precision]:.0f}"
-                f" is asked for; largest difference {parity.max_levels} levels, mean {parity.mean_levels:.2f},"
-                f" {100 * parity.constant_share:.0f}% of pictures flat, banding {parity.banding:.1f}",
-                hint=f"See {path}: photograph, PyTorch, engine, 8 times the difference. Try a higher precision",
-            )
-        if draft.shapes is not None:
-            _, height, width = draft.shapes.opt
-        half: EnginePrecision = "fp16" if device != "cpu" else "bf16"
-        rivals = {"engine": engine, "torch fp32": reference}
-        if device != "cpu" or machine.cpu_has_bf16():
-            rivals[f"torch {half}"] = stack.enter_context(TorchBackend(source, device, half))
-        milliseconds = dict(zip(rivals, milliseconds_a_frame(list(rivals.values()), height, width), strict=True))
-    measured = {timings.hardware(device): round(milliseconds["engine"] * 1e6 / (height * width), 2)}
-    final = replace(draft, parity=parity.to_json(), measured=measured)
-    return Exported(job, "compiled", keep(job, final, contents), parity, milliseconds)
+    8-bit integers take more of them: their ranges are measured.
+
+    Args:
+        folder: The user's, or None for the model's own sample and the portrait that ships with Matplotlib (public
+            domain).
+        spec: The engine.
+
+    Raises:
+        UsageError: There is none that can be read.
+    """
+    own = spec.source.places[0]
+    if folder is not None:
+        paths = _spread(_image_files(folder), _TO_CALIBRATE if spec.precision == "int8" else _TO_COMPARE)
+    else:
+        import matplotlib
+
+        paths = [*own.glob("sample*"), Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"]
+    pictures = []
+    for path in paths:
+        with contextlib.suppress(MediaError):  # a folder of photographs may hold a broken one; none is an error below
+            picture = read_image(path).pixels
+            pictures.append(resize(picture, Size.of(picture).with_short(spec.origin.size.short)))
+    if not pictures:
+        hint = "Give a folder of photographs with --calibration"
+        raise UsageError("no photograph to compare the engine on", path=folder or own, hint=hint)
+    return pictures
 
 
-def _format(request: ExportRequest) -> Format:
-    if request.format != "auto":
-        if request.format == "tensorrt":
-            _check_tensorrt()
-        return request.format
-    if request.precision in ("int8", "bf16"):
-        return "openvino"
-    try:
-        _check_tensorrt()
-    except EngineError:
-        return "openvino"
-    return "tensorrt"
+def _spread(things: list[_T], limit: int) -> list[_T]:
+    """So many of a list at most, from all over it."""
+    return things[:: max(1, len(things) // limit)][:limit]
 
 
-def _check_tensorrt() -> None:
-    from cgtool.backends.tensorrt_builder import tensorrt_version
-
-    if not machine.cuda_devices():
-        raise EngineError("tensorrt: no NVIDIA GPU is visible", hint="Use --format openvino or --format onnx")
-    tensorrt_version()
-
-
-def _precision(request: ExportRequest, kind: Format) -> EnginePrecision:
-    if kind != "openvino":
-        return request.precision or "fp16"
-    from cgtool.backends.openvino_backend import default_precision
-
-    best = default_precision()
-    if request.precision == "bf16" and best != "bf16":
-        raise UsageError("this CPU has no bf16", hint="Use --fp32")
-    return best if request.precision in (None, "fp16") else request.precision
-
-
-def _folder(request: ExportRequest, model: ModelFolder, direction: Direction) -> Path:
-    if request.output is not None:
-        return request.output / model.name
-    if os.access(model.path, os.W_OK):
-        return model.path
-    return cached_engines_dir(engine_key(model, direction))
+def _image_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)

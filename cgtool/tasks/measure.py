@@ -36,7 +36,7 @@ def measure(source: Path, result: Path) -> Iterator[MeasuredFrame]:
 
     Args:
         source: The footage that was converted.
-        result: What became of it, in any codec and container: the same count of frames, of the same size.
+        result: Its conversion, in any codec and container: the same count of frames, of the same size.
 
     Raises:
         MediaError: A file can't be read, or the counts of frames differ.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,18 +11,17 @@ from safetensors import SafetensorError, safe_open
 
 import cgtool
 from cgtool.backends.engines import FoundEngine, engines_of, milliseconds_here
-from cgtool.backends.manifest import SUFFIX
+from cgtool.backends.spec import SUFFIX
+from cgtool.backends.table import KINDS
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import ModelError, UsageError
 from cgtool.extras import require
 from cgtool.models.folder import ModelFolder, check_name
 from cgtool.models.lookup import find_models
+from cgtool.models.reference_options import trained_scale
 
 if TYPE_CHECKING:
     from cgtool.models.architecture import Generator
-
-USUAL_SCALE = 286
-"""What the reference resizes to before it crops to 256 px, by default in px."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class EngineRow:
     """A compiled engine, as ``cgtool models list -v`` shows it. What can't be read off its manifest is None.
 
     Attributes:
-        name: As people call it.
+        name: Its name in messages.
         target: The domain that it leads to.
         size_bytes: Bytes on the disk.
         precision: The arithmetic of its convolutions.
@@ -113,7 +111,7 @@ def import_model(
         raise ModelError(
             f"its structure is not that of {g_a.name}", path=g_b, hint="Import each as a model of its own."
         )
-    scale, scale_from = (scale, "given") if scale is not None else _trained_scale(g_a.parent / "train_opt.txt")
+    scale, scale_from = (scale, "given") if scale is not None else trained_scale(g_a)
     provenance: dict[str, object] = {
         "imported_from": files,
         "imported_by": f"cgtool {cgtool.__version__}",
@@ -170,7 +168,7 @@ def _engine_row(engine: FoundEngine, target: str) -> EngineRow:
         size_bytes=engine.file.size_bytes,
         precision=manifest.precision,
         psnr_db=manifest.parity.get("psnr_db"),
-        ms_per_megapixel=milliseconds_here(engine.file, "cuda:0" if manifest.format == "tensorrt" else "cpu"),
+        ms_per_megapixel=milliseconds_here(engine.file, KINDS[manifest.format].home()),
         problem=engine.problem,
     )
 
@@ -191,17 +189,3 @@ def _count_parameters(path: Path) -> int:
             return sum(math.prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise ModelError(f"not a safetensors file ({error})", path=path, hint="Copy the model folder again.") from error
-
-
-def _trained_scale(options: Path) -> tuple[int, str]:
-    """The short side, in px, that the reference's option file names, and where it was read."""
-    try:
-        text = options.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return USUAL_SCALE, f"assumed, without a readable {options.name} beside the checkpoint"
-    # Old versions spell them loadSize and resize_or_crop.
-    size = re.search(r"^\s*load_?size:\s*(\d+)", text, re.MULTILINE | re.IGNORECASE)
-    unused = re.search(r"^\s*(preprocess|resize_or_crop):\s*(none|crop)\b", text, re.MULTILINE)
-    if size and int(size[1]) > 0 and not unused:
-        return int(size[1]), options.name
-    return USUAL_SCALE, f"assumed, as {options.name} names no load_size that was used"

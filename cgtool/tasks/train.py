@@ -2,23 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from cgtool.backends import machine
 from cgtool.errors import Terminated
 from cgtool.models.folder import check_domains, check_name
-from cgtool.tasks.run import Run, TrainRequest
-from cgtool.training.data import Batches
-from cgtool.training.images import Domain, find_domain
-from cgtool.training.loop import Progress
-from cgtool.training.metrics import MetricsLog
-from cgtool.training.parallel import World, join
-from cgtool.training.run import make_run_folder
-from cgtool.training.warmstart import check_save_init
+from cgtool.training.config import TrainConfig
+from cgtool.training.data.batches import Batches
+from cgtool.training.data.images import Domain, choose_samples, find_domain
+from cgtool.training.files.checkpoints import Checkpoints
+from cgtool.training.files.samples import Sampler
+from cgtool.training.files.warmstart import check_save_init, save_init
+from cgtool.training.loop import Action, Loop, Progress
+from cgtool.training.outputs import Outputs
+from cgtool.training.parallel import join
+from cgtool.training.parts.precision import settle
+from cgtool.training.record import DomainRecord, RunRecord
+from cgtool.training.resume import resume
+from cgtool.training.state import TrainState
 
 __all__ = ["Event", "Finished", "Prepared", "Progress", "TrainRequest", "train"]
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A training as it was asked for.
+
+    Attributes:
+        name: Of the run and of the model.
+        domains: (A, B), as ``convert --to`` will call them.
+        folders: The training images of A and of B.
+        config: All that determines the result.
+        test_folders: Images of A and of B that are translated into samples; where missing, training images are.
+        runs_dir: Holds the run's folder.
+        engines_dir: Holds the model's folder.
+        workers: Threads that decode images.
+        checkpoint_every: Steps between checkpoints.
+        keep: Checkpoints that remain.
+        sample_every: Steps between samples.
+        export_every: Steps between model folders, which stay in the run's folder; 0 writes one at the end alone.
+        stop_after: Stop after this step as an interruption would.
+        init: Warm start to begin a new run with.
+        save_init: Where a warm start is written when the training ends or stops.
+        allow_change: Go on even where that is not exact.
+        command: How it was asked for, to be recorded.
+    """
+
+    name: str
+    domains: tuple[str, str]
+    folders: tuple[Path, Path]
+    config: TrainConfig
+    test_folders: tuple[Path, Path] | None = None
+    runs_dir: Path = Path("runs")
+    engines_dir: Path = Path("engines")
+    workers: int = 2
+    checkpoint_every: int = 500
+    keep: int = 3
+    sample_every: int = 500
+    export_every: int = 0
+    stop_after: int | None = None
+    init: Path | None = None
+    save_init: Path | None = None
+    allow_change: bool = False
+    command: str | None = None
+
+    @property
+    def run_folder(self) -> Path:
+        """Where all but the model goes."""
+        return self.runs_dir / self.name
+
+    @property
+    def model_folder(self) -> Path:
+        """Where the model goes."""
+        return self.engines_dir / self.name
 
 
 @dataclass(frozen=True)
@@ -83,63 +142,89 @@ def train(request: TrainRequest) -> Iterator[Event]:
     check_domains(request.domains)
     if request.save_init is not None:
         check_save_init(request.save_init)
-    world = join(request.config.device)
-    try:
-        for event in _train(request, world):
+    with closing(join(request.config.device)) as world:
+        a, b = (
+            find_domain(name, folder, request.workers)
+            for name, folder in zip(request.domains, request.folders, strict=True)
+        )
+        tests = request.test_folders or (None, None)
+        samples = choose_samples(a, tests[0]), choose_samples(b, tests[1])
+        config = settle(request.config, world.device)
+        state = TrainState(config, world)
+        steps_per_epoch = -(-max(len(a), len(b)) // state.images_per_step)
+        record = RunRecord(
+            name=request.name,
+            domains=request.domains,
+            config=config,
+            data=(DomainRecord.of(a), DomainRecord.of(b)),
+            total_steps=config.steps or config.epochs * steps_per_epoch,
+            processes=world.size,
+            command=request.command,
+            hardware=f"{world.size} x {machine.cuda_devices()[world.device.index or 0]}"
+            if world.device.type == "cuda"
+            else f"{machine.usable_cpus()} x {machine.cpu_name()}",
+        )
+        checkpoints = Checkpoints(request.run_folder / "checkpoints", request.keep)
+        record, warnings = resume(state, record, checkpoints, init=request.init, allow_change=request.allow_change)
+        world.barrier()  # all have read the folder before one writes to it
+        events = _train(request, state, record, checkpoints, (a, b), samples, warnings)
+        for event in events:
             if world.is_main:
                 yield event
-    finally:
-        world.close()
 
 
-def _train(request: TrainRequest, world: World) -> Iterator[Event]:
-    domains = tuple(
-        find_domain(name, folder, request.workers)
-        for name, folder in zip(request.domains, request.folders, strict=True)
-    )
-    a, b = domains
-    if world.is_main:
-        make_run_folder(request.run_folder)
-    run = Run(request, world, a, b)
-    warnings = run.restore()
-    world.barrier()  # all have read the folder before one writes to it
+def _train(
+    request: TrainRequest,
+    state: TrainState,
+    record: RunRecord,
+    checkpoints: Checkpoints,
+    domains: tuple[Domain, Domain],
+    samples: tuple[Sequence[Path], Sequence[Path]],
+    warnings: Sequence[str],
+) -> Iterator[Event]:
+    config, world = state.config, state.world
     with ExitStack() as stack:
-        log = None
+        outputs, actions = None, []
         if world.is_main:
-            run.describe()
-            log = stack.enter_context(MetricsLog(request.run_folder, run.state.step))
-        batches = stack.enter_context(
-            Batches(
-                a,
-                b,
-                request.config,
-                first=run.state.images,
-                rank=world.rank,
-                world=world.size,
-                workers=request.workers,
-            )
+            sampler = Sampler(request.domains, samples, config, state.networks.G.stride, world.device)
+            outputs = Outputs(request.run_folder, request.model_folder, record, state, sampler)
+            stack.enter_context(outputs)
+            actions = [Action(request.sample_every, outputs.sample), Action(request.export_every, outputs.export)]
+        batches = Batches(
+            *domains, config, first=state.images, rank=world.rank, world=world.size, workers=request.workers
         )
-        loop = run.loop(batches, log)
+        stack.enter_context(batches)
+        loop = Loop(
+            state,
+            batches,
+            record,
+            checkpoints=checkpoints,
+            checkpoint_every=request.checkpoint_every,
+            log=None if outputs is None else outputs.log,
+            actions=actions,
+        )
         yield Prepared(
             run_folder=request.run_folder,
-            domains=(a, b),
+            domains=domains,
             device=str(world.device),
-            precision=run.state.precision,
+            precision=config.precision,
             processes=world.size,
-            step=run.state.step,
-            total_steps=run.total_steps,
-            warnings=tuple(warnings),
+            step=state.step,
+            total_steps=record.total_steps,
+            warnings=(*domains[0].warnings, *domains[1].warnings, *warnings),
         )
+        stopped: BaseException | None = None
         try:
             yield from loop.run(request.stop_after)
-        except (KeyboardInterrupt, Terminated):
-            run.stopped()
-            raise
-        run.stopped()
-    done = run.state.step >= run.total_steps
-    yield Finished(
-        step=run.state.step,
-        model_folder=request.model_folder if done else None,
-        report=run.report_file,
-        warnings=tuple(run.notes),
-    )
+        except (KeyboardInterrupt, Terminated) as error:
+            stopped = error
+        if outputs is not None:
+            outputs.write_report()
+            if request.save_init is not None:
+                save_init(request.save_init, state, outputs.provenance())
+        if stopped is not None:
+            raise stopped
+        if outputs is not None:
+            done = state.step >= record.total_steps
+            model = request.model_folder if done else None
+            yield Finished(state.step, model, outputs.report, tuple(outputs.warnings))

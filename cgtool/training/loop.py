@@ -6,21 +6,21 @@ import math
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from cgtool.errors import CgtoolError, OutOfMemoryError, Terminated
-from cgtool.training.checkpoints import Checkpoints
-from cgtool.training.data import Batches, normalize
+from cgtool.training.data.batches import Batches
+from cgtool.training.files.checkpoints import Checkpoints
+from cgtool.training.files.metrics import MetricsLog, StepMetrics
 from cgtool.training.interruption import Interruption
-from cgtool.training.metrics import MetricsLog, StepMetrics
-from cgtool.training.schedule import learning_rate_factor
+from cgtool.training.losses import DISCRIMINATORS
+from cgtool.training.parts.layout import normalize
+from cgtool.training.record import RunRecord
 from cgtool.training.state import TrainState
-from cgtool.training.step import DISCRIMINATOR_LOSSES
 
 _REPORT_EVERY_ON_GPU = 10
 """Steps between two looks at the losses on a GPU: a look waits for it."""
@@ -51,7 +51,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Action:
-    """What the main process does every so many steps, and at the end.
+    """Something that the main process does every so many steps, and at the end.
 
     Attributes:
         every: Steps; 0 for the end alone.
@@ -68,11 +68,9 @@ class Loop:
     Args:
         state: What is trained.
         batches: Its images.
-        total_steps: The last step.
-        epoch_images: Images in a pass over the larger domain.
-        checkpoints: Where checkpoints go.
+        record: The run, for its last step and for checkpoints.
+        checkpoints: Where they go.
         checkpoint_every: Steps between them; there is one at the end of each epoch as well.
-        facts: What checkpoints hold besides the state.
         log: Where metrics go; None in all processes but the main one.
         actions: What is done now and then, in the main process.
     """
@@ -81,29 +79,27 @@ class Loop:
         self,
         state: TrainState,
         batches: Batches,
+        record: RunRecord,
         *,
-        total_steps: int,
-        epoch_images: int,
         checkpoints: Checkpoints,
         checkpoint_every: int,
-        facts: Mapping[str, Any],
         log: MetricsLog | None,
         actions: Sequence[Action] = (),
     ) -> None:
         self._state = state
         self._batches = batches
-        self._total_steps = total_steps
-        self._epoch_images = epoch_images
+        self._record = record
+        self._total_steps = record.total_steps
+        self._epoch_images = max(domain.images for domain in record.data)
         self._checkpoints = checkpoints
         self._checkpoint_every = checkpoint_every
-        self._facts = facts
         self._log = log
         self._actions = actions
         self._unseen: list[tuple[StepMetrics, Tensor]] = []
         self._recent: deque[StepMetrics] = deque(maxlen=20)
         self._names: list[str] = []
         self._saved_step = state.step
-        self._collapsed: dict[str, int] = dict.fromkeys(DISCRIMINATOR_LOSSES, 0)
+        self._collapsed: dict[str, int] = dict.fromkeys(DISCRIMINATORS.names, 0)
 
     def run(self, stop_after: int | None = None) -> Iterator[Progress]:
         """Train.
@@ -147,7 +143,6 @@ class Loop:
         fetching = time.perf_counter()
         raw = [next(self._batches) for _ in range(state.config.accumulate)]
         data_seconds = time.perf_counter() - fetching
-        rate = state.config.lr * learning_rate_factor(state.step, self._total_steps, state.config.decay)
         epoch = state.images // self._epoch_images
         try:
             pairs = [(normalize(x, state.world.device), normalize(y, state.world.device)) for x, y in raw]
@@ -159,7 +154,7 @@ class Loop:
             ) from error
         now = time.perf_counter()
         self._names = list(losses)
-        metrics = StepMetrics(state.step, epoch, rate, now - clock, data_seconds, {})
+        metrics = StepMetrics(state.step, epoch, state.learning_rate, now - clock, data_seconds, {})
         self._unseen.append((metrics, torch.stack(list(losses.values()))))
         return now
 
@@ -197,7 +192,7 @@ class Loop:
         for name, value in metrics.losses.items():
             if not math.isfinite(value):
                 raise self._diverged(f"the loss {name} became {value} at step {metrics.step}")
-        for name in DISCRIMINATOR_LOSSES:
+        for name in DISCRIMINATORS.names:
             self._collapsed[name] = self._collapsed[name] + 1 if metrics.losses[name] < _COLLAPSED_LOSS else 0
             if self._collapsed[name] >= _COLLAPSED_STEPS:
                 raise self._diverged(
@@ -218,7 +213,7 @@ class Loop:
             raise self._diverged(f"a weight is not finite after step {state.step}")
         if self._log is not None:
             self._log.sync()
-            self._checkpoints.save(state.step, {**state.state_dict(), **self._facts})
+            self._checkpoints.save(state.step, {**state.state_dict(), **self._record.in_checkpoint()})
         state.world.barrier()
         self._saved_step = state.step
 

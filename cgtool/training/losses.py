@@ -1,61 +1,195 @@
-"""The paper's losses. All take means over every element and give 0-dimensional tensors of at least FP32."""
+"""The losses as a list of terms, from which training's sum, `metrics.jsonl`, plots, report and screen derive.
+
+To add a loss, write its `GeneratorTerm`, put it into `TERMS`, and give its weight an option in
+`cgtool.training.config.Objective`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from cgtool.training.config import CycleLoss, GanLoss
+from cgtool.models.generator import Generator
+from cgtool.training.config import Objective
+from cgtool.training.parts.distances import adversarial_loss, image_distance
+from cgtool.training.parts.evenness import total_variation, unevenness
+from cgtool.training.parts.motion import Motion, random_motion, with_noise
+from cgtool.training.parts.through_detail import through_detail
+
+Losses = dict[str, Tensor]
+"""Weighted losses by their names in `metrics.jsonl`: 0-dimensional tensors."""
 
 
-def adversarial_loss(kind: GanLoss, fake_logits: Tensor) -> Tensor:
-    """The generator's: low when the discriminator takes its fakes for real.
+def shown(objective: Objective, image: Tensor, picture: Tensor) -> Tensor:
+    """A translation as it is shown, and so as it is judged: through guided detail if that was asked for."""
+    if not objective.through_detail:
+        return picture
+    return through_detail(image, picture, texture=objective.texture, contrast=objective.contrast)
 
-    lsgan ``(D(fake) - 1)^2`` (Mao et al. 2017); bce ``-log sigmoid(D(fake))``, the non-saturating one (Goodfellow et
-    al. 2014); hinge ``-D(fake)`` (Lim and Ye 2017).
 
-    Args:
-        kind: Which of them.
-        fake_logits: The discriminator's opinion of fakes, any shape, without sigmoid.
+def translated(objective: Objective, net: Generator, image: Tensor) -> Tensor:
+    """Images of one domain in the other, as they are shown: (batch, 3, height, width), about in [-1, 1]."""
+    return shown(objective, image, net.picture(image, net(image)))
+
+
+@dataclass
+class Half:
+    """One generator's half of a step: G's way from X to Y and back, or F's from Y to X. Filled in as the step goes on.
+
+    Attributes:
+        objective: The choices.
+        source: Images of the domain that the generator begins from, (batch, 3, height, width) in [-1, 1].
+        target: As many of the domain that it leads to.
+        seen: What went through the generator in one batch: the source, and what terms want beside it.
+        picture: What the generator made of that.
+        shown: The same, as it is shown.
+        output: The same, as the generator gave it.
+        fake: The source's part of ``shown``.
+        beside: The other parts, by the names of the terms that wanted them.
+        opinion: The discriminator's logits of the fake.
+        again: The fake translated back, as it is shown.
     """
-    fake = _accurate(fake_logits)
-    match kind:
-        case "lsgan":
-            return (fake - 1).square().mean()
-        case "bce":
-            return F.softplus(-fake).mean()
-        case "hinge":
-            return -fake.mean()
+
+    objective: Objective
+    source: Tensor
+    target: Tensor
+    seen: Tensor = field(init=False)
+    picture: Tensor = field(init=False)
+    shown: Tensor = field(init=False)
+    output: Tensor = field(init=False)
+    fake: Tensor = field(init=False)
+    beside: dict[str, Tensor] = field(init=False)
+    opinion: Tensor = field(init=False)
+    again: Tensor = field(init=False)
+
+    @cached_property
+    def motion(self) -> Motion:
+        """A motion for each image of the source, drawn when it is first asked for."""
+        return random_motion(self.source)
+
+    def translate(self, net: Generator, terms: Sequence[GeneratorTerm]) -> None:
+        """Send the source through its generator, and in the same batch all that terms want to know of it."""
+        beside = {term.name: term.beside(self) for term in terms if term.beside is not None}
+        self.seen = torch.cat([self.source, *beside.values()])
+        self.output = net(self.seen)
+        self.picture = net.picture(self.seen, self.output)
+        self.shown = shown(self.objective, self.seen, self.picture)
+        self.fake, *others = self.shown.chunk(1 + len(beside))
+        self.beside = dict(zip(beside, others, strict=True))
 
 
-def discriminator_loss(kind: GanLoss, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """A discriminator's: low when it tells real images from fakes. Halved, so that it learns at half the pace.
+@dataclass(frozen=True)
+class LossTerm:
+    """A loss that is logged, plotted and reported.
 
-    lsgan ``(D(real) - 1)^2 + D(fake)^2``; bce ``-log sigmoid(D(real)) - log(1 - sigmoid(D(fake)))``; hinge
-    ``max(0, 1 - D(real)) + max(0, 1 + D(fake))``.
-
-    Args:
-        kind: Which of them.
-        real_logits: The discriminator's opinion of real images, any shape, without sigmoid.
-        fake_logits: Its opinion of fakes.
+    Attributes:
+        name: What the screen and the terms among each other call it.
+        title: Over its plot.
+        names: Both of its names in `metrics.jsonl`.
+        on_screen: Whether progress shows it.
     """
-    real, fake = _accurate(real_logits), _accurate(fake_logits)
-    match kind:
-        case "lsgan":
-            loss = (real - 1).square().mean() + fake.square().mean()
-        case "bce":
-            loss = F.softplus(-real).mean() + F.softplus(fake).mean()
-        case "hinge":
-            loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-    return loss / 2
+
+    name: str
+    title: str
+    names: tuple[str, str]
+    on_screen: bool = field(default=False, kw_only=True)
+
+    def mean(self, losses: Mapping[str, float]) -> float | None:
+        """The mean of both; None if the training has no such loss."""
+        values = [losses[name] for name in self.names if name in losses]
+        return sum(values) / len(values) if values else None
 
 
-def image_distance(kind: CycleLoss, image: Tensor, other: Tensor) -> Tensor:
-    """The distance of cycle-consistency and identity: mean absolute (l1) or mean squared (l2) difference."""
-    difference = _accurate(image) - _accurate(other)
-    return difference.abs().mean() if kind == "l1" else difference.square().mean()
+@dataclass(frozen=True, kw_only=True)
+class GeneratorTerm(LossTerm):
+    """A loss that the generators minimize, one value for each half of a step: ``names`` of G's half, then of F's.
+
+    Attributes:
+        weight: Its factor; 0 leaves it out.
+        value: The loss itself, 0-dimensional.
+        beside: Images that the generator shall translate in the same batch as the source, if the loss needs any.
+    """
+
+    weight: Callable[[Objective], float]
+    value: Callable[[Half], Tensor]
+    beside: Callable[[Half], Tensor] | None = None
 
 
-def _accurate(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+ADVERSARIAL = GeneratorTerm(
+    "G",
+    "Generators, adversarial",
+    ("G_A_to_B", "G_B_to_A"),
+    weight=lambda objective: 1.0,
+    value=lambda half: adversarial_loss(half.objective.gan_loss, half.opinion),
+    on_screen=True,
+)
+# D_X's and D_Y's; each minimizes its own (`cgtool.training.step.discriminator_losses`).
+DISCRIMINATORS = LossTerm("D", "Discriminators", ("D_A", "D_B"), on_screen=True)
+CYCLE = GeneratorTerm(
+    "cycle",
+    "Cycle-consistency (weighted)",
+    ("cycle_A", "cycle_B"),
+    weight=lambda objective: objective.cycle_weight,
+    value=lambda half: image_distance(half.objective.cycle_loss, half.again, half.source),
+    on_screen=True,
+)
+# What is of the target's domain already shall stay as it is.
+IDENTITY = GeneratorTerm(
+    "identity",
+    "Identity (weighted)",
+    ("identity_B", "identity_A"),
+    weight=lambda objective: objective.cycle_weight * objective.identity_weight,
+    beside=lambda half: half.target,
+    value=lambda half: image_distance("l1", half.beside["identity"], half.target),
+)
+# The translation of a moved picture should be the moved translation.
+TEMPORAL = GeneratorTerm(
+    "temporal",
+    "Temporal consistency (weighted)",
+    ("temporal_A", "temporal_B"),
+    weight=lambda objective: objective.temporal_weight,
+    beside=lambda half: with_noise(half.motion(half.source)),
+    value=lambda half: half.motion.error(half.fake, half.beside["temporal"]),
+)
+# What guided detail drops was drawn in vain.
+TEXTURE = GeneratorTerm(
+    "texture",
+    "Texture that is hidden (weighted)",
+    ("texture_A", "texture_B"),
+    weight=lambda objective: objective.texture_weight,
+    value=lambda half: image_distance("l1", half.picture, half.shown),
+)
+# Brightness, not place, shall decide how colours change.
+EVENNESS = GeneratorTerm(
+    "evenness",
+    "Unevenness of maps (weighted)",
+    ("evenness_A", "evenness_B"),
+    weight=lambda objective: objective.evenness_weight,
+    value=lambda half: total_variation(half.output),
+)
+RIMS = GeneratorTerm(
+    "rims",
+    "Rims beside edges (weighted)",
+    ("rims_A", "rims_B"),
+    weight=lambda objective: objective.rims_weight,
+    value=lambda half: unevenness(half.source, half.fake),
+)
+RANGE = GeneratorTerm(
+    "range",
+    "Brighter than white, darker than black (weighted)",
+    ("range_A", "range_B"),
+    weight=lambda objective: objective.range_weight,
+    value=lambda half: (half.fake.abs() - 1).clamp(min=0).mean(),
+)
+
+TERMS: tuple[LossTerm, ...] = (ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE)
+"""All losses, in the order in which they are shown."""
+
+
+def generator_terms(objective: Objective) -> list[GeneratorTerm]:
+    """What G and F minimize the weighted sum of."""
+    return [term for term in TERMS if isinstance(term, GeneratorTerm) and term.weight(objective)]

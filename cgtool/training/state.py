@@ -3,99 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from cgtool.config import DIRECTIONS, Direction, Precision
+from cgtool.config import DIRECTIONS, Direction
 from cgtool.errors import ModelError
-from cgtool.models.architecture import Discriminator, Generator, build_discriminator, build_generator
-from cgtool.models.layers import initialize
-from cgtool.models.projected import ProjectedDiscriminator
-from cgtool.models.resnet50 import ResNet50Discriminator, ResNet50Generator, load_encoder
+from cgtool.models.generator import Generator
+from cgtool.training.build import build_networks
 from cgtool.training.chance import Use, seed_globally, torch_generator
 from cgtool.training.config import TrainConfig
-from cgtool.training.ema import MovingAverage
-from cgtool.training.layout import correct_instance_norms, memory_format
+from cgtool.training.losses import Losses
 from cgtool.training.parallel import World
-from cgtool.training.pool import ImagePool
-from cgtool.training.schedule import learning_rate_factor
-from cgtool.training.step import Losses, Networks, Objective, Optimization, train_step
+from cgtool.training.parts.ema import MovingAverage
+from cgtool.training.parts.pool import ImagePool
+from cgtool.training.parts.schedule import learning_rate_factor
+from cgtool.training.step import Optimization, train_step
 
 _OTHER_ARCHITECTURE = "It is of another architecture: choose another --name, or the options that it was trained with"
-
-
-def pick_precision(precision: Precision, device: torch.device) -> Precision:
-    """What ``auto`` means on a device: BF16 where its convolutions are faster in hardware, else FP32."""
-    if precision != "auto":
-        return precision
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
 
 
 class TrainState:
     """Networks, averages, optimizers, pools and counters.
 
     Attributes:
+        config: What they are built from, settled.
+        world: The processes that train them together.
         step: Steps done.
         images: Images of each domain seen by all processes together: the samplers' position.
-        generators: By direction.
-        discriminators: By the domain they judge, A and B.
+        learning_rate: The generators', in the last step.
+        networks: The four.
         averages: Moving averages of the generators; empty if there are none.
-        objective: The losses.
     """
 
     def __init__(self, config: TrainConfig, world: World) -> None:
+        assert config.precision != "auto", "not settled"
         self.config = config
         self.world = world
         self.step = 0
         self.images = 0
-        self.precision = pick_precision(config.precision, world.device)
-
-        seed_globally(config.seed, Use.INIT)
-        self.generators: dict[Direction, Generator] = {
-            direction: build_generator(config.generator_architecture()) for direction in DIRECTIONS
-        }
-        self.discriminators: dict[str, Discriminator] = {
-            domain: build_discriminator(config.discriminator_architecture()) for domain in "AB"
-        }
-        for net in self._networks().values():
-            initialize(net)
-            if config.encoder_weights and isinstance(net, (ResNet50Generator, ResNet50Discriminator)):
-                load_encoder(net.encoder, Path(config.encoder_weights))
-            correct_instance_norms(net)
-            net.to(device=world.device, memory_format=memory_format(world.device))  # type: ignore[call-overload]  # torch's stub lacks it
-            if config.compile and not isinstance(net, ProjectedDiscriminator):  # compiled, that one is slower
-                net.compile()
+        self.learning_rate = config.lr
+        self.networks = build_networks(config, world.device)
         self.averages: dict[Direction, MovingAverage] = (
-            {direction: MovingAverage(net, config.ema) for direction, net in self.generators.items()}
+            {direction: MovingAverage(net, config.ema) for direction, net in self.networks.generators.items()}
             if config.ema
             else {}
         )
-        self._nets = Networks(
-            G=self.generators["A_to_B"],
-            F=self.generators["B_to_A"],
-            D_X=self.discriminators["A"],
-            D_Y=self.discriminators["B"],
-        )
-        self.objective = Objective(
-            config.gan_loss,
-            config.cycle_loss,
-            config.cycle_weight,
-            config.identity_weight,
-            config.through_detail,
-            config.texture,
-            config.contrast,
-            config.texture_weight,
-            config.temporal_weight,
-        )
+        adam = partial(torch.optim.Adam, lr=config.lr, betas=(config.beta1, config.beta2), fused=True)
         self._optimization = Optimization(
-            generators=self._adam(self._nets.generator_parameters()),
-            discriminators=self._adam(self._nets.discriminator_parameters()),
-            scaler=torch.amp.GradScaler(world.device.type, enabled=self.precision == "fp16"),
+            generators=adam(self.networks.generator_parameters()),
+            discriminators=adam(self.networks.discriminator_parameters()),
+            scaler=torch.amp.GradScaler(world.device.type, enabled=config.precision == "fp16"),
             pools=(ImagePool(config.pool_size), ImagePool(config.pool_size)),
         )
 
@@ -106,7 +66,7 @@ class TrainState:
 
     def best_generators(self) -> dict[Direction, Generator]:
         """The averaged generators if there are any, else the newest."""
-        return {d: average.net for d, average in self.averages.items()} or dict(self.generators)
+        return {d: average.net for d, average in self.averages.items()} or dict(self.networks.generators)
 
     def advance(self, batches: Sequence[tuple[Tensor, Tensor]], total_steps: int) -> Losses:
         """Train one step.
@@ -120,29 +80,28 @@ class TrainState:
         """
         seed = self.config.seed
         seed_globally(seed, Use.STEP, self.step, self.world.rank)
-        factor = learning_rate_factor(self.step, total_steps, self.config.decay)
-        for optimizer in (self._optimization.generators, self._optimization.discriminators):
-            optimizer.param_groups[0]["lr"] = self.config.lr * factor
-        if self.step < self.config.head_start:
-            self._optimization.generators.param_groups[0]["lr"] = 0.0
+        rate = self.config.lr * learning_rate_factor(self.step, total_steps, self.config.decay)
+        self.learning_rate = 0.0 if self.step < self.config.head_start else rate
+        self._optimization.generators.param_groups[0]["lr"] = self.learning_rate
+        self._optimization.discriminators.param_groups[0]["lr"] = rate
         losses = train_step(
-            self._nets,
-            self.objective,
+            self.networks,
+            self.config.objective,
             self._optimization,
             batches,
             world=self.world,
-            precision=self.precision,
+            precision=self.config.precision,
             rngs=(torch_generator(seed, Use.POOL_A, self.step), torch_generator(seed, Use.POOL_B, self.step)),
         )
         for direction, average in self.averages.items():
-            average.update(self.generators[direction])
+            average.update(self.networks.generators[direction])
         self.step += 1
         self.images += self.images_per_step
         return losses
 
     def weights_are_finite(self) -> bool:
         """Whether no weight of any network is NaN or infinite."""
-        sums = [p.detach().sum() for net in self._networks().values() for p in net.parameters()]
+        sums = [p.detach().sum() for net in self.networks.named().values() for p in net.parameters()]
         return bool(torch.isfinite(torch.stack(sums)).all())
 
     def state_dict(self) -> dict[str, Any]:
@@ -150,7 +109,7 @@ class TrainState:
         return {
             "step": self.step,
             "images": self.images,
-            "networks": {name: net.state_dict() for name, net in self._networks().items()},
+            "networks": {name: net.state_dict() for name, net in self.networks.named().items()},
             "averages": {
                 direction: {"updates": average.updates, "weights": average.net.state_dict()}
                 for direction, average in self.averages.items()
@@ -167,7 +126,7 @@ class TrainState:
             ModelError: It does not fit this configuration's networks.
         """
         try:
-            for name, net in self._networks().items():
+            for name, net in self.networks.named().items():
                 net.load_state_dict(state["networks"][name])
             for direction, average in self.averages.items():
                 # An average that this configuration has just begun starts at the newest weights.
@@ -186,32 +145,28 @@ class TrainState:
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise ModelError("does not fit these networks", hint=_OTHER_ARCHITECTURE) from error
 
-    def load_weights(
+    def begin_with(
         self, networks: Mapping[str, Mapping[str, Tensor]], averages: Mapping[str, Mapping[str, Tensor]]
     ) -> None:
-        """Take over weights only, by the names that `weights` gives; averages default to the generators.
+        """Take over weights only, by the names that `weights` gives; optimizers and pools stay fresh.
+
+        Args:
+            networks: The generators' weights, and perhaps the discriminators'; those that are missing stay fresh.
+            averages: The averages' weights; where there are none, the generators' are taken.
 
         Raises:
             ModelError: They are of another architecture.
         """
         try:
-            for name, net in self._networks().items():
-                net.load_state_dict({key: value.float() for key, value in networks[name].items()})
+            for name, net in self.networks.named().items():
+                if name in networks or name in DIRECTIONS:
+                    net.load_state_dict(networks[name])
             for direction, average in self.averages.items():
-                chosen = averages.get(direction, networks[direction])
-                average.net.load_state_dict({key: value.float() for key, value in chosen.items()})
+                average.net.load_state_dict(averages.get(direction, networks[direction]))
         except (KeyError, RuntimeError) as error:
             raise ModelError("does not fit these networks", hint=_OTHER_ARCHITECTURE) from error
 
     def weights(self) -> tuple[dict[str, dict[str, Tensor]], dict[str, dict[str, Tensor]]]:
         """The networks' and the averages' weights, by ``A_to_B``, ``B_to_A`` (generators), ``D_A`` and ``D_B``."""
-        networks = {name: net.state_dict() for name, net in self._networks().items()}
+        networks = {name: net.state_dict() for name, net in self.networks.named().items()}
         return networks, {direction: average.net.state_dict() for direction, average in self.averages.items()}
-
-    def _networks(self) -> dict[str, nn.Module]:
-        judges = {f"D_{domain}": net for domain, net in self.discriminators.items()}
-        return {**dict[str, nn.Module](self.generators.items()), **judges}
-
-    def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        betas = (self.config.beta1, self.config.beta2)
-        return torch.optim.Adam(parameters, lr=self.config.lr, betas=betas, fused=True)

@@ -18,79 +18,19 @@ adversarial, the cycle and the discriminators' losses.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from cgtool.config import LEAST_CONTRAST, Precision
-from cgtool.training.config import CycleLoss, GanLoss
-from cgtool.training.losses import adversarial_loss, discriminator_loss, image_distance
-from cgtool.training.motion import random_motion, with_noise
+from cgtool.config import Precision
+from cgtool.training.build import Networks
+from cgtool.training.config import Objective
+from cgtool.training.losses import CYCLE, DISCRIMINATORS, Half, Losses, generator_terms, translated
 from cgtool.training.parallel import World
-from cgtool.training.pool import ImagePool
-from cgtool.training.through_detail import through_detail
-
-Losses = dict[str, Tensor]
-"""Weighted losses by name: 0-dimensional tensors."""
-
-GENERATOR_LOSSES = (
-    "G_A_to_B", "G_B_to_A", "cycle_A", "cycle_B", "identity_A", "identity_B",
-    "temporal_A", "temporal_B", "texture_A", "texture_B",
-)  # fmt: skip
-DISCRIMINATOR_LOSSES = ("D_A", "D_B")
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The four networks."""
-
-    G: nn.Module
-    F: nn.Module
-    D_X: nn.Module
-    D_Y: nn.Module
-
-    def generator_parameters(self) -> list[nn.Parameter]:
-        """G's, then F's."""
-        return [*self.G.parameters(), *self.F.parameters()]
-
-    def discriminator_parameters(self) -> list[nn.Parameter]:
-        """D_X's, then D_Y's."""
-        return [*self.D_X.parameters(), *self.D_Y.parameters()]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """The full objective's choices (the paper's equation 3, and section 5.2 for the identity loss).
-
-    Attributes:
-        gan_loss: The adversarial loss.
-        cycle_loss: The distance from an image to its reconstruction.
-        cycle_weight: Lambda.
-        identity_weight: The identity loss's weight as a share of lambda; 0 leaves it out.
-        through_detail: Whether all losses see a translation as guided detail shows it.
-        texture: Share of what guided detail hides that is shown all the same.
-        contrast: Share of the source's contrast that guided detail keeps at least.
-        texture_weight: Weight of what guided detail hides of a translation; 0 leaves it out.
-        temporal_weight: Weight of a translation's inconsistency under synthetic motion; 0 leaves it out.
-    """
-
-    gan_loss: GanLoss = "lsgan"
-    cycle_loss: CycleLoss = "l1"
-    cycle_weight: float = 10.0
-    identity_weight: float = 0.5
-    through_detail: bool = False
-    texture: float = 0.0
-    contrast: float = LEAST_CONTRAST
-    texture_weight: float = 0.0
-    temporal_weight: float = 0.0
-
-    def shown(self, source: Tensor, result: Tensor) -> Tensor:
-        """What is judged of a generator's result."""
-        if not self.through_detail:
-            return result
-        return through_detail(source, result, texture=self.texture, contrast=self.contrast)
+from cgtool.training.parts.distances import discriminator_loss
+from cgtool.training.parts.pool import ImagePool
+from cgtool.training.parts.precision import autocast
 
 
 def generator_losses(
@@ -107,33 +47,19 @@ def generator_losses(
     Returns:
         The weighted losses by name, and the fakes (F(y), G(x)), still attached.
     """
-    fakes: list[Tensor] = []
-    losses: Losses = {}
-    identity_weight = objective.cycle_weight * objective.identity_weight
-    for net, source, target, a, b in ((nets.G, x, y, "A", "B"), (nets.F, y, x, "B", "A")):
-        inputs = [source]
-        if identity_weight:
-            inputs.append(target)
-        if objective.temporal_weight:
-            motion = random_motion(source)
-            inputs.append(with_noise(motion(source)))
-        seen = torch.cat(inputs)
-        result = net(seen)
-        shown = objective.shown(seen, result)
-        fake, *others = shown.chunk(len(inputs))
-        fakes.append(fake)
-        if identity_weight:
-            losses[f"identity_{b}"] = identity_weight * image_distance("l1", others[0], target)
-        if objective.temporal_weight:
-            losses[f"temporal_{a}"] = objective.temporal_weight * motion.error(fake, others[-1])
-        if objective.texture_weight:
-            losses[f"texture_{a}"] = objective.texture_weight * image_distance("l1", result, shown)
-    fake_y, fake_x = fakes
-    losses["G_A_to_B"] = adversarial_loss(objective.gan_loss, nets.D_Y(fake_y))
-    losses["G_B_to_A"] = adversarial_loss(objective.gan_loss, nets.D_X(fake_x))
-    again_x, again_y = objective.shown(fake_y, nets.F(fake_y)), objective.shown(fake_x, nets.G(fake_x))
-    losses["cycle_A"] = objective.cycle_weight * image_distance(objective.cycle_loss, again_x, x)
-    losses["cycle_B"] = objective.cycle_weight * image_distance(objective.cycle_loss, again_y, y)
+    terms = generator_terms(objective)
+    to_y, to_x = Half(objective, source=x, target=y), Half(objective, source=y, target=x)
+    to_y.translate(nets.G, terms)
+    to_x.translate(nets.F, terms)
+    fake_y, fake_x = to_y.fake, to_x.fake
+    to_y.opinion, to_x.opinion = nets.D_Y(fake_y), nets.D_X(fake_x)
+    if CYCLE in terms:
+        to_y.again, to_x.again = translated(objective, nets.F, fake_y), translated(objective, nets.G, fake_x)
+    losses = {
+        name: term.weight(objective) * term.value(half)
+        for term in terms
+        for name, half in zip(term.names, (to_y, to_x), strict=True)
+    }
     return losses, (fake_x, fake_y)
 
 
@@ -150,7 +76,7 @@ def discriminator_losses(
     """
     losses: Losses = {}
     for name, judge, real_images, fake_images in zip(
-        DISCRIMINATOR_LOSSES, (nets.D_X, nets.D_Y), real, fake, strict=True
+        DISCRIMINATORS.names, (nets.D_X, nets.D_Y), real, fake, strict=True
     ):
         real_logits, fake_logits = judge(torch.cat([real_images, fake_images])).chunk(2)
         losses[name] = discriminator_loss(objective.gan_loss, real_logits, fake_logits)
@@ -230,13 +156,6 @@ def train_step(
     state.scaler.step(state.discriminators)
     state.scaler.update()
     return means
-
-
-def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
-    """Where convolutions run in ``bf16`` or ``fp16``; nothing for ``fp32``."""
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)
 
 
 def _backward(losses: Losses, parameters: list[nn.Parameter], batches: int, scaler: torch.amp.GradScaler) -> None:

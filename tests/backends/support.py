@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 import cgtool
 from cgtool.backends.base import GeneratorSource
-from cgtool.backends.cache import onnx_graph
-from cgtool.backends.graph import frame_graph, to_onnx
+from cgtool.backends.onnx.export import to_onnx
+from cgtool.backends.onnx.graphs import onnx_graph
+from cgtool.backends.torch.graph import frame_graph
 from cgtool.config import EnginePrecision
 from cgtool.models.architecture import Generator, build_generator
 from cgtool.models.folder import engine_key, read_model_folder

@@ -12,7 +12,7 @@ import pytest
 from cgtool.backends import machine, timings
 from cgtool.backends.base import BackendInfo
 from cgtool.backends.opening import Opened
-from cgtool.backends.openvino_backend import default_precision
+from cgtool.backends.openvino.backend import default_precision
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, UsageError
@@ -39,13 +39,13 @@ def chosen(sources: Sources, request: EngineRequest | None = None) -> Opened:
 
 
 def measured(sources: Sources, engine: str, precision: EnginePrecision, milliseconds: float) -> None:
-    timings.record(sources["resnet"].key, BackendInfo(engine, "cpu", precision, "caller", 1), milliseconds)
+    timings.record(sources["resnet"].key, BackendInfo(engine, "cpu", precision, 1), milliseconds)
 
 
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"engine": "tflite"}, "unknown --engine tflite.*auto, torch, openvino, onnx, tensorrt, identity"),
+        ({"engine": "tflite"}, "unknown --engine tflite.*auto, tensorrt, openvino, torch, onnx, identity"),
         ({"device": "gpu"}, "unknown --device gpu"),
         ({"device": "cuda:"}, "unknown --device"),
         ({"precision": "fp8"}, "unknown --precision fp8.*auto, fp32, bf16, fp16, int8"),
@@ -67,12 +67,13 @@ def test_openvino_comes_before_pytorch_on_a_cpu(sources: Sources) -> None:
     opened = chosen(sources)
     best = default_precision()
     assert (opened.backend.info.engine, opened.backend.info.precision) == ("openvino", best)
-    assert opened.reasons[:2] == [
+    assert opened.reasons[:3] == [
+        "tensorrt cuda: no CUDA device is visible",
         "torch cuda: no CUDA device is visible",
         f"openvino cpu {best}: chosen, never measured here",
     ]
-    assert opened.reasons[2].startswith("torch cpu ")
-    assert opened.warnings == []
+    assert opened.reasons[3].startswith("torch cpu ")
+    assert list(opened.warnings) == []
 
 
 @pytest.mark.usefixtures("no_gpu")
@@ -147,9 +148,7 @@ def test_an_engine_asked_for_is_the_one_that_opens(sources: Sources) -> None:
 def test_a_missing_onnx_runtime_yields_the_line_to_run(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
-    with pytest.raises(
-        UsageError, match=r"onnxruntime, which is not installed\. Run: pip install 'cgtool\[onnxruntime\]'"
-    ):
+    with pytest.raises(UsageError, match=r"needs onnxruntime.*\. Run: pip install 'cgtool\[onnxruntime\]'"):
         chosen(sources, EngineRequest(engine="onnx"))
 
 

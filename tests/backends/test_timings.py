@@ -11,8 +11,8 @@ import pytest
 from cgtool.backends import machine, timings
 from cgtool.backends.base import BackendInfo
 
-CPU = BackendInfo("openvino", "cpu (Some CPU)", "bf16", "caller", 8)
-GPU = BackendInfo("torch", "cuda:1 (Some GPU)", "fp16", "caller", 4)
+CPU = BackendInfo("openvino", "cpu (Some CPU)", "bf16", 8)
+GPU = BackendInfo("torch", "cuda:1 (Some GPU)", "fp16", 4)
 
 
 def test_what_was_recorded_is_found(own_cache: Path) -> None:

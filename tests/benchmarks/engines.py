@@ -1,4 +1,4 @@
-"""Milliseconds a frame of each engine on this CPU, for the shipped models, and how far the fastest is from its peak.
+"""Milliseconds per frame of each engine on this CPU, for the shipped models, and how far the fastest is from its peak.
 
 All engines take turns in one run, so that a busy machine is equally busy for all. The peak is what PyTorch's own matrix
 product reaches on this machine in bf16 (fp32 where the CPU has no bf16): no convolution can be faster.
@@ -19,30 +19,32 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cgtool.backends import machine
 from cgtool.backends.base import Backend, GeneratorSource
-from cgtool.backends.graph import frame_graph, to_onnx
-from cgtool.backends.onnx_backend import ONNXBackend
-from cgtool.backends.openvino_backend import OpenVINOBackend
-from cgtool.backends.openvino_export import quantized, to_ir
-from cgtool.backends.torch_backend import TorchBackend
+from cgtool.backends.onnx.backend import ONNXBackend
+from cgtool.backends.onnx.export import to_onnx
+from cgtool.backends.openvino.backend import OpenVINOBackend
+from cgtool.backends.openvino.ir import quantized, to_ir
+from cgtool.backends.proof import milliseconds_per_frame
+from cgtool.backends.torch.backend import TorchBackend
+from cgtool.backends.torch.graph import frame_graph
 from cgtool.conversion.model import source_of
 from cgtool.errors import EngineError
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import read_model_folder
-from cgtool.tasks.parity import milliseconds_a_frame
+from cgtool.pictures import Size
 from tests.demo import bunny
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZES = {"256x256": (256, 256), "360p": (360, 640), "720p": (720, 1280)}
+SIZES = {"256x256": Size(256, 256), "360p": Size(640, 360), "720p": Size(1280, 720)}
 CALIBRATION_FRAMES = 8
 
 
 def int8(source: GeneratorSource) -> Backend:
-    """Quantised on frames of Big Buck Bunny: for its speed, not for its pictures."""
+    """Quantized on frames of Big Buck Bunny: for its speed, not for its pictures."""
     frames = []
     with VideoReader(bunny()) as reader:
         for frame in reader.frames():
             if frame.index % 12 == 0:
-                frames.append(np.ascontiguousarray(frame.pixels[None, ::2, ::2]))
+                frames.append(np.ascontiguousarray(frame.pixels[::2, ::2]))
             if len(frames) == CALIBRATION_FRAMES:
                 break
     model = quantized(to_onnx(frame_graph(source.load(), source.stride, "fp32")), frames)
@@ -68,10 +70,10 @@ def open_engines(source: GeneratorSource, stack: ExitStack) -> dict[str, Backend
     return engines
 
 
-def operations(source: GeneratorSource, height: int, width: int) -> int:
+def operations(source: GeneratorSource, size: Size) -> int:
     """Floating-point operations of a frame: two for each multiply-add of the convolutions."""
     with torch.device("meta"):
-        image = torch.empty(1, 3, height, width)
+        image = torch.empty(1, 3, size.height, size.width)
     net = source.load().to("meta")
     with FlopCounterMode(display=False) as counter:
         net(image)
@@ -103,9 +105,9 @@ def main() -> None:
         source = source_of(model, model.directions[0])
         with ExitStack() as stack:
             engines = open_engines(source, stack)
-            table = Table("ms a frame", *SIZES, f"against {next(iter(engines))}", title=source.label, box=None)
+            table = Table("ms per frame", *SIZES, f"against {next(iter(engines))}", title=source.label, box=None)
             times = {
-                name: milliseconds_a_frame(list(engines.values()), *size, seconds=arguments.seconds)
+                name: milliseconds_per_frame(list(engines.values()), size, seconds=arguments.seconds)
                 for name, size in SIZES.items()
             }
         for row, name in enumerate(engines):
@@ -116,7 +118,7 @@ def main() -> None:
         floats = [row for row, name in enumerate(engines) if "int8" not in name]  # the peak is of floats
         for size in SIZES:
             row = min(floats, key=times[size].__getitem__)
-            rate = operations(source, *SIZES[size]) / (1e-3 * times[size][row])
+            rate = operations(source, SIZES[size]) / (1e-3 * times[size][row])
             console.print(
                 f"{size}: {list(engines)[row]} is the fastest of the floating-point ones, {rate / 1e9:.0f} GFLOP/s, "
                 f"{100 * rate / peak:.0f}% of the {peak / 1e9:.0f} of a matrix product"

@@ -1,14 +1,14 @@
 """Records the first losses of a shipped model's recipe in its `model.json`; tests/test_recipes.py reproduces them.
 
-The recipe is the configuration in the provenance, begun from scratch, on a CPU in FP32: five steps that any machine
-with the data can repeat. One thread, because Adam's first steps turn rounding errors into whole steps. A model that
-began with another has that one's recipe, losses included, in its provenance.
+The recipe is the configuration in the provenance, begun from scratch, on a CPU in FP64: three steps that any machine
+with the data can repeat. In FP32, Adam's first steps turn rounding errors, which are each machine's own, into whole
+steps (see tests/training/in_float64.py). A model that began with another has that one's recipe, losses included, in its
+provenance.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import tempfile
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ import torch
 
 from cgtool.tasks.train import TrainRequest, train
 from cgtool.training.config import TrainConfig
-from cgtool.training.metrics import read_metrics
+from cgtool.training.files.metrics import read_metrics
 from tests.benchmarks.snowiest import link_snowiest
 
-STEPS = 5
+STEPS = 3
 DATA = {("summer", "winter"): "summer2winter", ("photo", "monet"): "photo2monet"}
 """Folders of ../shared/data by a model's domains."""
 
@@ -41,7 +41,7 @@ def first_losses(
     Returns:
         The weighted losses by name, a mapping for each step.
     """
-    config = dataclasses.replace(TrainConfig(**recipe["config"]), precision="fp32", device="cpu", compile=False)
+    config = TrainConfig.from_options({**recipe["config"], "precision": "fp32", "device": "cpu", "compile": False})
     data = data / DATA[domains]
     if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((data / "trainB").iterdir())):
         link_snowiest(data, scratch / "snow", recipe["data"]["B"]["images"])
@@ -55,13 +55,12 @@ def first_losses(
         engines_dir=scratch / "engines",
         stop_after=STEPS,
     )
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
     try:
         for _ in train(request):
             pass
     finally:
-        torch.set_num_threads(threads)
+        torch.set_default_dtype(torch.float32)
     steps = read_metrics(request.run_folder / "metrics.jsonl")
     others = {"step", "epoch", "learning_rate", "seconds", "data_seconds"}
     return [{name: value for name, value in step.items() if name not in others} for step in steps]
@@ -76,11 +75,13 @@ def main() -> None:
         path = model / "model.json"
         content = json.loads(path.read_text(encoding="utf-8"))
         a, b = content["domains"]
-        with tempfile.TemporaryDirectory() as scratch:
-            losses = first_losses(content["provenance"], (a, b), arguments.data, Path(scratch))
-        content["provenance"]["first_losses"] = losses
+        provenance = content["provenance"]
+        while provenance:
+            with tempfile.TemporaryDirectory() as scratch:
+                provenance["first_losses"] = first_losses(provenance, (a, b), arguments.data, Path(scratch))
+            print(f"{path}: {provenance['first_losses'][0]}")
+            provenance = provenance["init"] and provenance["init"]["provenance"]
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(f"{path}: {losses[0]}")
 
 
 if __name__ == "__main__":

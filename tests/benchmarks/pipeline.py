@@ -1,7 +1,7 @@
 """``make bench``: how fast a conversion is, against its own parts and against the recipe people use today.
 
 Everything is measured in one run on one clip, so the ratios hold on any machine, busy or not. The recipe is what the
-reference implementation's users do: ffmpeg to PNG files, one PyTorch FP32 forward a frame, PNG files, ffmpeg.
+reference implementation's users do: ffmpeg to PNG files, one PyTorch FP32 forward per frame, PNG files, ffmpeg.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ from rich.table import Table
 
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest, open_backend
-from cgtool.conversion.jobs import Job
+from cgtool.conversion.events import Finished, Result
 from cgtool.conversion.model import Model, choose_model
-from cgtool.conversion.translate import Look, Picture, Translator
+from cgtool.conversion.network import Network, Small, Translated
+from cgtool.conversion.rendering import Rendering
+from cgtool.conversion.request import ConvertRequest
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import choose_encoder
 from cgtool.media.ffmpeg import executable
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import Source, VideoWriter
-from cgtool.tasks.convert import ConvertOptions, Finished, Result, convert
+from cgtool.pictures import Size
+from cgtool.tasks.convert import convert, lay_out
 from tests.demo import bunny
 
 RECIPE_FRAMES = 40
@@ -77,9 +80,14 @@ def decode(clip: Path) -> int:
         return sum(1 for _ in reader.frames())
 
 
-def infer(translator: Translator, pictures: list[Picture]) -> list[Picture]:
-    starts = range(0, len(pictures), translator.batch)
-    return [done for at in starts for done in translator.infer(pictures[at : at + translator.batch])]
+def infer(network: Network, frames: list[Small]) -> list[Translated]:
+    starts = range(0, len(frames), network.batch)
+    return [done for at in starts for done in network.infer(frames[at : at + network.batch])]
+
+
+def render(model: Model, frames: list[Translated]) -> int:
+    rendering = Rendering(model.look)
+    return sum(1 for _ in (rendering.finish(rendering.steady(frame)) for frame in frames))
 
 
 def encode(clip: Path, target: Path, frames: Iterable[Frame]) -> int:
@@ -98,15 +106,15 @@ def encode(clip: Path, target: Path, frames: Iterable[Frame]) -> int:
 
 
 def pipeline(clip: Path, target: Path, model: Model, opened: Opened) -> Result:
-    options = ConvertOptions(overwrite=True)
-    for event in convert([Job(clip, target)], model, options, opener=lambda source, request: opened):
+    batch = lay_out(ConvertRequest(clip, output=target, model=model, overwrite=True))
+    for event in convert(batch, opener=lambda source, request: opened):
         if isinstance(event, Finished):
             assert event.result.status == "converted", event.result.error
             return event.result
     raise AssertionError("a job without a result")
 
 
-def recipe(clip: Path, folder: Path, model: Model, size: tuple[int, int]) -> int:
+def recipe(clip: Path, folder: Path, model: Model, size: Size) -> int:
     """PNG files, PyTorch, PNG files; the sound is copied and the rate is constant, as the usual script does."""
     ffmpeg: list[str | Path] = [executable(), "-y", "-loglevel", "error", "-nostdin"]
     subprocess.run([*ffmpeg, "-i", clip, "-frames:v", str(RECIPE_FRAMES), folder / "in_%05d.png"], check=True)
@@ -147,20 +155,19 @@ def main() -> None:
     info = opened.backend.info
     with tempfile.TemporaryDirectory() as name, opened.backend:
         folder = Path(name)
-        look = Look(model.smooth, texture=model.texture, contrast=model.contrast)
-        translator = Translator(opened.backend, model.size, model.training_scale, look)
+        network = Network(opened.backend, model.look.size, model.training_scale)
         with VideoReader(clip) as reader:
             frames = list(reader.frames())
-            width, height = reader.info.width, reader.info.height
-        size = translator.network_size(width, height)
-        pictures = [translator.shrink(frame) for frame in frames]
-        infer(translator, pictures[: 2 * translator.batch])  # the first calls compile
-        translated = infer(translator, pictures)
+            frame_size = Size(reader.info.width, reader.info.height)
+        size = network.size_of(frame_size)
+        small = [network.shrink(frame) for frame in frames]
+        infer(network, small[: 2 * network.batch])  # the first calls compile
+        translated = infer(network, small)
         parts = {
             "decode": cost(lambda: decode(clip)),
-            "scaling": cost(lambda: len([translator.shrink(frame) for frame in frames])),
-            "engine": cost(lambda: len(infer(translator, pictures))),
-            "smoothing, detail": cost(lambda: len([translator.finish(translator.smooth(p)) for p in translated])),
+            "scaling": cost(lambda: len([network.shrink(frame) for frame in frames])),
+            "engine": cost(lambda: len(infer(network, small))),
+            "smoothing, detail": cost(lambda: render(model, translated)),
             "encode": cost(lambda: encode(clip, folder / "parts.mp4", frames)),
         }
         results: list[Result] = []
@@ -168,8 +175,8 @@ def main() -> None:
         old = cost(lambda: recipe(clip, folder, model, size))
     busy = {stage: seconds / results[0].seconds for stage, seconds in results[0].busy_seconds.items()}
     figures = {
-        "clip": f"{clip.name}, {width}x{height}, {len(frames)} frames",
-        "engine": f"{info.engine} {info.precision} on {info.device}, {size[0]}x{size[1]}, batch {info.batch}",
+        "clip": f"{clip.name}, {frame_size}, {len(frames)} frames",
+        "engine": f"{info.engine} {info.precision} on {info.device}, {size}, batch {info.batch}",
         "cores": len(os.sched_getaffinity(0)),
         "parts": {part: asdict(figure) | {"fps": figure.fps} for part, figure in parts.items()},
         "pipeline": asdict(whole) | {"fps": whole.fps, "cores_busy": whole.cores_busy, "stage_busy": busy},
@@ -189,14 +196,14 @@ def _run_once(results: list[Result], clip: Path, target: Path, model: Model, ope
 
 
 def _print(figures: dict[str, object], parts: dict[str, Cost], whole: Cost, old: Cost) -> None:
-    table = Table("part", "frames/s", "CPU ms a frame", "cores busy", title=f"{figures['clip']}; {figures['engine']}")
+    table = Table("part", "frames/s", "CPU ms per frame", "cores busy", title=f"{figures['clip']}; {figures['engine']}")
     rows = {**{f"{part} alone": figure for part, figure in parts.items()}, "pipeline": whole}
     for part, figure in {**rows, "recipe (PNG, torch fp32)": old}.items():
         table.add_row(part, f"{figure.fps:.1f}", f"{figure.cpu_ms_per_frame:.1f}", f"{figure.cores_busy:.0%}")
     console = Console(width=120)
     console.print(table)
     console.print(f"pipeline CPU over its parts' sum: {figures['pipeline_cpu_over_parts']:.3f}")
-    console.print(f"pipeline over recipe: {figures['pipeline_over_recipe']:.2f} times the frames a second")
+    console.print(f"pipeline over recipe: {figures['pipeline_over_recipe']:.2f} times the frames per second")
 
 
 if __name__ == "__main__":

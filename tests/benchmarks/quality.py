@@ -32,8 +32,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from cgtool.backends.selection import ENGINES
-from cgtool.media.contact_sheet import contact_sheet
+from cgtool.backends.table import ENGINES
 from cgtool.media.images import StillImage, read_image, write_image
 from tests.benchmarks.quality_features import Features
 from tests.benchmarks.quality_measures import (
@@ -49,6 +48,7 @@ from tests.benchmarks.quality_measures import (
     structure,
 )
 from tests.benchmarks.quality_models import Generator, Steadiness, domains_of, open_generators
+from tests.contact_sheet import contact_sheet
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 CLIPS = ("01_dashcam_960x540_aac", "05_summergrass_720p_aac", "09_phone_garden_848x480_vfr_aac")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from cgtool.backends.base import Backend
-from cgtool.backends.selection import Engine, EngineRequest, open_backend
+from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.change.measures import Meter
 from cgtool.conversion.model import Model, choose_model
-from cgtool.conversion.translate import Look, Translator
+from cgtool.conversion.network import Network, Translated
+from cgtool.conversion.rendering import Rendering
 from cgtool.frame import Frame
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import MODEL_FILE, read_model_folder
@@ -41,28 +42,32 @@ class Generator:
 
     def photograph(self, pixels: Image, *, guided: bool = True) -> Image:
         """A photograph as it is shown, of the same size; or the network's result, only scaled."""
-        translator = self._translator(self.model.smooth, guided=guided)
-        [picture] = translator.infer([translator.shrink(Frame(pixels, 0, 0, Fraction(1)))])
-        return translator.finish(translator.smooth(picture)).frame.pixels
+        [translated] = self._translate(self._network(), Frame(pixels, 0, 0, Fraction(1)))
+        rendering = Rendering(replace(self.model.look, detail="guided" if guided else "resize"))
+        return rendering.finish(rendering.steady(translated)).pixels
 
     def steadiness(self, clip: Path, frames: int) -> Steadiness:
         """E_warp over a clip's first frames (see `cgtool.change.measures.PROTOCOL`)."""
-        translators = [self._translator(smooth, guided=True) for smooth in (0.0, self.model.smooth)]
-        meters = [Meter() for _ in translators]
+        network = self._network()
+        renderings = [Rendering(look) for look in (replace(self.model.look, smooth=0.0), self.model.look)]
+        meters = [Meter() for _ in renderings]
         with VideoReader(clip) as reader:
             for frame in itertools.islice(reader.frames(), frames):
-                [picture] = translators[0].infer([translators[0].shrink(frame)])
-                for translator, meter in zip(translators, meters, strict=True):
-                    meter.step(frame.pixels, translator.finish(translator.smooth(picture)).frame.pixels)
+                [translated] = self._translate(network, frame)
+                for rendering, meter in zip(renderings, meters, strict=True):
+                    meter.step(frame.pixels, rendering.finish(rendering.steady(translated)).pixels)
         unsmoothed, shown = (meter.summary() for meter in meters)
         return Steadiness(shown.source_warp_error, unsmoothed.warp_error, shown.warp_error)
 
-    def _translator(self, smooth: float, *, guided: bool) -> Translator:
-        look = Look(smooth, "guided" if guided else "resize", self.model.texture, self.model.contrast)
-        return Translator(self.backend, self.model.size, self.model.training_scale, look)
+    def _network(self) -> Network:
+        return Network(self.backend, self.model.look.size, self.model.training_scale)
+
+    @staticmethod
+    def _translate(network: Network, frame: Frame) -> list[Translated]:
+        return network.infer([network.shrink(frame)])
 
 
-def open_generators(path: Path, domains: tuple[str, str], engine: Engine, stack: ExitStack) -> dict[str, Generator]:
+def open_generators(path: Path, domains: tuple[str, str], engine: str, stack: ExitStack) -> dict[str, Generator]:
     """A model's generators by the domain they lead to.
 
     Args:

@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cgtool.media.contact_sheet import contact_sheet
 from cgtool.media.images import StillImage, write_image
 from cgtool.media.reader import VideoReader
 from cgtool.tasks.measure import measure
+from tests.contact_sheet import contact_sheet
 from tests.demo import bunny
 
 ROOT = Path(__file__).resolve().parents[2]

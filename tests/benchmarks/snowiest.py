@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgtool.errors import UsageError
-from cgtool.training.images import first_readable, load_rgb
+from cgtool.training.data.images import first_readable, load_rgb
 
 COUNT = 96
 _GROUND = 0.4

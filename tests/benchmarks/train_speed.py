@@ -22,10 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from cgtool.training.config import TrainConfig, resolve
-from cgtool.training.data import normalize
+from cgtool.training.config import TrainConfig
 from cgtool.training.parallel import World, pick_device
-from cgtool.training.pool import ImagePool
+from cgtool.training.parts.layout import normalize
+from cgtool.training.parts.pool import ImagePool
+from cgtool.training.parts.precision import settle
+from cgtool.training.presets import resolve
 from cgtool.training.state import TrainState
 
 Step = Callable[[Tensor, Tensor], None]
@@ -34,7 +36,7 @@ Step = Callable[[Tensor, Tensor], None]
 def plain_step(config: TrainConfig, device: torch.device) -> Step:
     """The reference's `optimize_parameters`, for the same networks."""
     state = TrainState(config, World(0, 1, device))
-    nets = [copy.deepcopy(net) for net in (*state.generators.values(), *state.discriminators.values())]
+    nets = [copy.deepcopy(net) for net in state.networks.named().values()]
     for net in nets:
         net.to(memory_format=torch.contiguous_format)
         for module in net.modules():
@@ -108,7 +110,7 @@ def compare(name: str, config: TrainConfig, device: torch.device, rounds: int, r
     speed = {key: 2 * config.batch / statistics.median(values) for key, values in times.items()}
     return {
         "case": name,
-        "precision": TrainState(config, World(0, 1, device)).precision,
+        "precision": config.precision,
         "plain_images_per_second": speed["plain"],
         "images_per_second": speed["ours"],
         "times": speed["ours"] / speed["plain"],
@@ -145,6 +147,7 @@ def main() -> None:
     for name, config in cases.items():
         if options.case not in (name, "all"):
             continue
+        config = settle(config, device)
         results.append(compare(name, config, device, options.rounds, options.repeats or (20 if gpu else 1)))
         row = results[-1]
         if not options.json:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cgtool.change.flow import FlowEstimator, at_boundary, consistent, gray, reduced, warp
+from cgtool.change.flow import FlowEstimator, at_boundary, consistent, warp
+from cgtool.pictures import luma
 from tests.change.scenes import crossing, pan
 
 
 @pytest.mark.parametrize("step", [2, 9])
 def test_flow_of_a_pan_is_its_step(step: int) -> None:
-    first, second = (gray(frame) for frame in pan(2, 144, 256, step))
+    first, second = (luma(frame) for frame in pan(2, 144, 256, step))
     flow, seen = FlowEstimator("fast").between(second, first)
     inner = flow[:, : -step - 8]
     assert np.median(np.abs(inner[..., 0] - step)) < 0.1
@@ -20,7 +21,7 @@ def test_flow_of_a_pan_is_its_step(step: int) -> None:
 
 def test_occlusion_is_found() -> None:
     frames, covered = crossing(12, 144, 256, step=8, radius=24)
-    _, seen = FlowEstimator("medium").between(gray(frames[11]), gray(frames[10]))
+    _, seen = FlowEstimator("medium").between(luma(frames[11]), luma(frames[10]))
     uncovered = covered[10] & ~covered[11]
     assert seen[uncovered].mean() < 0.6
     assert seen[~covered[10] & ~covered[11]].mean() > 0.9
@@ -51,9 +52,3 @@ def test_any_size(shape: tuple[int, int], preset: str) -> None:
     assert flow.shape == (*shape, 2)
     assert seen.shape == shape
     assert np.isfinite(flow).all()
-
-
-def test_reduced_keeps_small_frames_and_the_aspect() -> None:
-    small = np.zeros((100, 60, 3), np.uint8)
-    assert reduced(small, 100) is small
-    assert reduced(np.zeros((1920, 1080, 3), np.uint8), 288).shape == (512, 288, 3)

@@ -122,6 +122,7 @@ def test_json_and_skip_existing_twice(clip: Path, photo: Path, tmp_path: Path) -
     assert rows[0]["frames"] == 13
     assert rows[0]["size"] == "320x180"
     assert set(rows[0]["busy_seconds"]) >= {"decode", "infer", "encode"}
+    assert rows[0]["busy_seconds"]["infer"] == 0, "the identity engine has nothing to do"
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     second = run(*arguments)
     assert second.returncode == 0
@@ -212,8 +213,66 @@ def test_dry_run_tells_and_makes_nothing(clip: Path) -> None:
     told = json.loads(done.stdout)
     assert done.returncode == 0
     assert told["video"]["crf"] == 30
+    assert told["encoders"][".mp4"]["name"] == "libx264"
+    assert "30" in told["encoders"][".mp4"]["arguments"]
+    assert told["engine"] == {"engine": "auto", "device": "auto", "precision": "auto", "latency": False}
     assert told["jobs"] == [{"input": str(clip), "output": str(clip.with_name("summer.winter.mp4"))}]
     assert names(clip.parent) == ["summer.mp4"]
+
+
+def test_dry_run_shows_the_merged_look(clip: Path) -> None:
+    """The model's own wishes where nothing is asked for; the identity engine's look is neutral whatever is asked."""
+    defaults = json.loads((Path(__file__).parents[2] / "engines" / "summer2winter" / "model.json").read_text())[
+        "defaults"
+    ]
+    told = json.loads(run(clip, "--to", "winter", "--texture", "0.4", "--dry-run").stdout)
+    assert (told["size"], told["smooth"], told["contrast"]) == tuple(
+        defaults[name] for name in ("size", "smooth", "contrast")
+    )
+    assert (told["texture"], told["strength"], told["detail"]) == (0.4, 1.0, "guided")
+    told = json.loads(run(clip, "--to", "winter", "--texture", "0.4", "--engine", "identity", "--dry-run").stdout)
+    assert (told["size"], told["texture"], told["strength"]) == ("native", 0, 0)
+
+
+def test_the_identity_engine_changes_nothing(tmp_path: Path, photo: Path) -> None:
+    """A dark ramp and a flat red, which exposure and guided detail would change."""
+    ramp = np.tile(np.linspace(0, 76, 64).astype(np.uint8)[None, :, None], (48, 1, 3))
+    red = np.full((48, 64, 3), (200, 50, 50), np.uint8)
+    pictures = {"ramp.png": ramp, "red.png": red, "both.png": np.concatenate((ramp, red))}
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(tmp_path / name)
+    done = run(
+        *(tmp_path / name for name in pictures), "--to", "winter", "--engine", "identity", "-o", tmp_path / "out"
+    )
+    assert done.returncode == 0, done.stderr
+    for name, pixels in pictures.items():
+        with Image.open(tmp_path / "out" / name) as image:
+            assert np.array_equal(np.asarray(image), pixels)
+
+
+def test_an_unexpected_error_names_the_way_to_see_it(clip: Path) -> None:
+    code = (
+        "import cgtool.tasks.convert as task, cgtool.cli.app as app\n"
+        "def fail(*args, **options): raise ZeroDivisionError('by chance')\n"
+        "task.convert_clip = fail\n"
+        "app.main()"
+    )
+    command = [sys.executable, "-c", code, "convert", str(clip), "--to", "winter", *FAST]
+    quiet = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert quiet.returncode == 1
+    [line] = quiet.stderr.splitlines()
+    assert line.startswith(
+        f"error: {clip}: failed unexpectedly (ZeroDivisionError: by chance). Run it again with --debug"
+    )
+    loud = subprocess.run([*command, "--debug"], capture_output=True, text=True, timeout=60)
+    assert "Traceback" in loud.stderr
+    assert "in fail" in loud.stderr
+
+
+def test_debug_tells_which_way_was_taken(clip: Path) -> None:
+    done = subprocess.run([*COMMAND, str(clip), "--to", "winter", *FAST, "--debug"], capture_output=True, text=True)
+    for words in ("encoder libx264, yuv420p, as decoded", "ffmpeg", "-crf 18", "files to make: 1, with summer2winter"):
+        assert words in done.stderr, done.stderr
 
 
 def test_quiet_says_nothing(clip: Path) -> None:

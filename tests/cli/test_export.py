@@ -35,7 +35,7 @@ def test_a_table_at_the_end(compiled: Path) -> None:
     done = run(compiled, "--format", "onnx", "--fp16", "--force")
     assert done.exit_code == 0, done.output
     heading, row, summary = done.stdout.splitlines()
-    assert " ".join(heading.split()) == "engine format precision shapes on disk parity ms a frame against PyTorch"
+    assert " ".join(heading.split()) == "engine format precision shapes on disk parity ms per frame against PyTorch"
     for words in (
         str(compiled / "A_to_B-onnx-fp16.onnx"),
         " onnx ",
@@ -53,7 +53,7 @@ def test_a_table_at_the_end(compiled: Path) -> None:
     assert "up to date" in again.stdout
 
 
-def test_json_is_one_object_an_engine(compiled: Path) -> None:
+def test_json_is_one_object_per_engine(compiled: Path) -> None:
     done = run(compiled, "--format", "onnx", "--fp16", "--force", "--json")
     (outcome,) = map(json.loads, done.stdout.splitlines())
     assert outcome["model"] == "dusk"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal
 
 import click
 import pytest
 
 from cgtool.cli.convert import SizeType, TimeType
+from cgtool.conversion.look import NetworkSize
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_what_is_no_time(written: str) -> None:
 
 
 @pytest.mark.parametrize(("written", "size"), [("auto", "auto"), ("native", "native"), ("16", 16), ("8192", 8192)])
-def test_sizes(written: str, size: int | Literal["auto", "native"]) -> None:
+def test_sizes(written: str, size: NetworkSize) -> None:
     assert SizeType().convert(written, None, None) == size
 
 

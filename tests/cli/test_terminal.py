@@ -152,6 +152,26 @@ def test_an_impatient_user_leaves_nothing_either(bunny: Path, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_conversion_left_goes_with_the_next_one(bunny: Path, tmp_path: Path) -> None:
+    """`kill -9` leaves a temporary file. The next conversion to that output removes it, and no living one's."""
+    with start(bunny, tmp_path, *SLOW) as dead:
+        wait_for(lambda: is_encoding(tmp_path))
+        dead.kill()
+        dead.wait()
+    [left] = tmp_path.iterdir()
+    with start(bunny, tmp_path, *SLOW) as living:
+        wait_for(lambda: not left.exists() and is_encoding(tmp_path))
+        [writing] = tmp_path.iterdir()
+        photo = tmp_path.parent / "other.mp4"
+        numbered(photo, 5)
+        command = [*COMMAND, str(photo), "--to", "winter", "-o", "out.mp4", "--engine", "identity"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        assert sorted(tmp_path.iterdir()) == sorted([writing, tmp_path / "out.mp4"])
+        living.send_signal(signal.SIGINT)
+        living.communicate(timeout=20)
+    assert list(tmp_path.iterdir()) == [tmp_path / "out.mp4"]
+
+
 def test_a_killed_encoder_is_told(bunny: Path, tmp_path: Path) -> None:
     with start(bunny, tmp_path, *SLOW) as process:
         wait_for(lambda: is_encoding(tmp_path))

@@ -56,9 +56,10 @@ def test_ordinary_and_odd_files_look_as_another_decoder_shows_them(shared_data: 
     assert len(paths) == 18
     for path in paths:
         image = read_image(path)
-        shown = cv2.imread(str(path))  # turns by EXIF too, except WebP
+        turned = path.suffix == ".webp"  # OpenCV turns by EXIF too, but WebP in some releases only
+        shown = cv2.imread(str(path), cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if turned else 0))
         assert shown is not None
-        if path.name == "hopper_orientation_8.webp":
+        if turned:
             shown = np.rot90(shown)
         assert difference(image.pixels, shown[..., ::-1].astype(np.uint8)) < 1, path.name
         assert not image.damaged
@@ -290,10 +291,11 @@ def test_interrupted_writing_leaves_what_was_there(
 
 
 def test_unwritable_targets_are_refused(picture: Pixels, tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match=r"absent/out\.png: can't be written: No such file"):
-        write_image(tmp_path / "absent" / "out.png", StillImage(picture))
+    (tmp_path / "file").touch()
+    with pytest.raises(MediaError, match=r"file/out\.png: can't be written: "):
+        write_image(tmp_path / "file" / "out.png", StillImage(picture))
     with pytest.raises(MediaError, match=r"out\.gif: can't write images as '\.gif'. Use \.bmp, "):
         write_image(tmp_path / "out.gif", StillImage(picture))
     with pytest.raises(MediaError, match=r"16384x1 pixels don't fit into \.webp"):
         write_image(tmp_path / "out.webp", StillImage(np.zeros((1, 16384, 3), np.uint8)))
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]

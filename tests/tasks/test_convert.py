@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,36 +21,28 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from cgtool.backends.base import BackendInfo, GeneratorSource
-from cgtool.backends.identity import IdentityBackend
+from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest
-from cgtool.conversion.jobs import plan
+from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Result, Started
+from cgtool.conversion.look import FullLook
 from cgtool.conversion.model import Model
+from cgtool.conversion.request import ConvertRequest
 from cgtool.errors import EngineError, OutOfMemoryError, UsageError
-from cgtool.tasks.convert import (
-    Advanced,
-    ConvertOptions,
-    EngineOpened,
-    Event,
-    Finished,
-    Result,
-    Started,
-    VideoOptions,
-    convert,
-)
+from cgtool.tasks.convert import convert, lay_out
 from tests.media.probe import assert_same_times, make, streams, timestamps
 from tests.media.samples import numbered, numbers
 from tests.processes import children_of
 
 SOURCE = GeneratorSource("key", "nothing", 4, lambda: pytest.fail("the network is not needed"))
-MODEL = Model("nothing", "winter", SOURCE, 286, 286, 0.0, 0.0)
-FAST = VideoOptions(preset="ultrafast")
+LOOK = FullLook(size=286, smooth=0.0, texture=0.0, detail="resize")
+MODEL = Model("nothing", "winter", SOURCE, 286, replace(LOOK, size="native"))
 
 
 class FakeBackend(IdentityBackend):
     """Returns frames as they are until ``work`` says otherwise; counts what is asked of it."""
 
-    info = BackendInfo(engine="identity", device="cpu", precision="fp32", output_owner="caller", batch=4)
+    info = BackendInfo(engine="fake", device="cpu", precision="fp32", batch=4)
 
     def __init__(self, work: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]] = lambda frames, _: frames) -> None:
         self.work = work
@@ -71,11 +65,9 @@ class FakeBackend(IdentityBackend):
         self.closed += 1
 
 
-def events(
-    inputs: Sequence[Path], backend: FakeBackend, options: ConvertOptions | None = None, output: Path | None = None
-) -> list[Event]:
-    jobs = plan([str(path) for path in inputs], None if output is None else str(output), "winter")
-    return list(convert(jobs, MODEL, options or ConvertOptions(video=FAST), opener=backend.open))
+def events(inputs: Sequence[Path], backend: FakeBackend, **options: Any) -> list[Event]:  # noqa: ANN401
+    request = ConvertRequest(inputs, model=MODEL, **{"preset": "ultrafast", **options})
+    return list(convert(lay_out(request), opener=backend.open))
 
 
 def results(happened: Sequence[Event]) -> list[Result]:
@@ -116,7 +108,7 @@ def test_the_engine_is_not_opened_for_nothing(tmp_path: Path) -> None:
     clip = numbered(tmp_path / "a.mp4", 2)
     (tmp_path / "a.winter.mp4").write_bytes(b"precious")
     backend = FakeBackend()
-    [result] = results(events([clip], backend, ConvertOptions(skip_existing=True)))
+    [result] = results(events([clip], backend, skip_existing=True))
     assert (result.status, result.reason) == ("skipped", "exists already")
     [result] = results(events([clip], backend))
     assert result.status == "failed"
@@ -131,7 +123,7 @@ def test_the_engine_is_told_whether_only_single_pictures_come(tmp_path: Path) ->
     clip = numbered(tmp_path / "a.mp4", 2)
     for inputs, latency in (([photo], True), ([photo, clip], False)):
         backend = FakeBackend()
-        events(inputs, backend, ConvertOptions(overwrite=True, video=FAST))
+        events(inputs, backend, overwrite=True)
         assert backend.request is not None
         assert backend.request.latency is latency
 
@@ -139,12 +131,16 @@ def test_the_engine_is_told_whether_only_single_pictures_come(tmp_path: Path) ->
 def test_impossible_options_are_refused_before_any_work(tmp_path: Path) -> None:
     clip = numbered(tmp_path / "a.mp4", 2)
     backend = FakeBackend()
-    for video, words in (
-        (VideoOptions(codec="prores"), "MP4 can't hold prores"),
-        (VideoOptions(pixel_format="rgb48le"), "rgb48le"),
+    options: dict[str, Any]
+    for options, words in (
+        ({"codec": "prores"}, "MP4 can't hold prores"),
+        ({"pixel_format": "rgb48le"}, "rgb48le"),
+        ({"overwrite": True, "skip_existing": True}, "exclude each other"),
+        ({"to": "summer"}, "leads to 'winter'"),
+        ({"engine": "abacus"}, "unknown --engine abacus"),
     ):
         with pytest.raises(UsageError, match=words):
-            events([clip], backend, ConvertOptions(video=video))
+            events([clip], backend, **options)
     assert backend.opened == 0
 
 
@@ -182,9 +178,8 @@ def test_one_files_failure_is_told_and_does_not_stop_the_others(tmp_path: Path, 
 
 def test_the_encoders_own_words_are_told(tmp_path: Path) -> None:
     clip = numbered(tmp_path / "a.mp4", 30)
-    options = ConvertOptions(video=VideoOptions(ffmpeg_arguments=("-no_such_option", "1")))
     begin = time.monotonic()
-    [result] = results(events([clip], FakeBackend(), options))
+    [result] = results(events([clip], FakeBackend(), preset=None, ffmpeg_args="-no_such_option 1"))
     assert "Unrecognized option 'no_such_option'" in str(result.error)
     assert time.monotonic() - begin < 3
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
@@ -216,7 +211,8 @@ def test_leaving_early_stops_everything(tmp_path: Path) -> None:
         return frames
 
     backend = FakeBackend(work)
-    running = convert(plan([str(clip)], None, "winter"), MODEL, ConvertOptions(video=FAST), opener=backend.open)
+    request = ConvertRequest(clip, model=MODEL, preset="ultrafast")
+    running = convert(lay_out(request), opener=backend.open)
     for event in running:
         if isinstance(event, Advanced) and event.frames >= 10:
             break
@@ -269,8 +265,8 @@ LONG = [
 @pytest.mark.parametrize("name", [*SHORT, *(pytest.param(name, marks=pytest.mark.slow) for name in LONG)])
 def test_every_real_clip_is_converted_whole(shared_data: Path, tmp_path: Path, name: str) -> None:
     source = shared_data / "clips" / name
-    video = VideoOptions(preset="8" if name.endswith(".webm") else "ultrafast")
-    [result] = results(events([source], FakeBackend(), ConvertOptions(video=video), tmp_path / "out" / name))
+    preset = "8" if name.endswith(".webm") else "ultrafast"
+    [result] = results(events([source], FakeBackend(), preset=preset, output=tmp_path / "out" / name))
     assert result.status == "converted", result.error
     assert_whole(source, tmp_path / "out" / name, result.frames)
 
@@ -341,14 +337,15 @@ def test_pictures_that_can_not_be_written_are_told(tmp_path: Path) -> None:
 PEAK = """
 import json, sys, time
 from pathlib import Path
-from cgtool.tasks.convert import Advanced, ConvertOptions, Finished, convert
-from cgtool.conversion.jobs import plan
-from tests.tasks.test_convert import FAST, MODEL, FakeBackend, peak_bytes
+from cgtool.conversion.events import Advanced, Finished
+from cgtool.conversion.request import ConvertRequest
+from cgtool.tasks.convert import convert, lay_out
+from tests.tasks.test_convert import MODEL, FakeBackend, peak_bytes
 
 # The engine is the slowest, as it is in life: the queue before it is always full, those after it are not.
 engine = FakeBackend(lambda frames, _: (time.sleep(0.05 * len(frames)), frames)[1])
-options = ConvertOptions(video=FAST)
-for event in convert(plan(sys.argv[1:2], sys.argv[2], "winter"), MODEL, options, opener=engine.open):
+request = ConvertRequest(sys.argv[1], output=sys.argv[2], model=MODEL, preset="ultrafast")
+for event in convert(lay_out(request), opener=engine.open):
     if isinstance(event, Advanced):
         peaks = peak_bytes()
     if isinstance(event, Finished):

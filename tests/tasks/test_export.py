@@ -17,20 +17,25 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cgtool.backends import graph, machine, openvino_export
-from cgtool.backends.identity import IdentityBackend
-from cgtool.backends.manifest import EngineFile, Shapes, read_manifest
-from cgtool.backends.openvino_backend import default_precision
+from cgtool.backends import engines, machine
+from cgtool.backends.identity.backend import IdentityBackend
+from cgtool.backends.manifest import EngineFile, read_manifest
+from cgtool.backends.onnx import export as onnx_export
+from cgtool.backends.onnx.kind import ONNX
+from cgtool.backends.openvino.backend import default_precision
+from cgtool.backends.proof import prove
 from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.backends.spec import BuildOptions, Built, Shapes, Target
+from cgtool.backends.tensorrt import bindings
+from cgtool.backends.torch.graph import FrameGraph
 from cgtool.conversion.model import source_of
 from cgtool.errors import EngineError, ModelError, UsageError
 from cgtool.models.folder import read_model_folder
 from cgtool.models.lookup import find_models
-from cgtool.tasks import engines
-from cgtool.tasks import export as task
-from cgtool.tasks.export import Exported, ExportRequest, Job, Started, export, plan
+from cgtool.pictures import Size
+from cgtool.tasks.export import Exported, ExportRequest, Started, export, photographs, plan
+from tests.backends.onnx.tensorrt_readiness import problems
 from tests.backends.support import ENGINES, small_generator
-from tests.backends.tensorrt_readiness import problems
 from tests.compiled import forge, manifest_of, quick_exports, remembered, tiny_model
 
 
@@ -43,6 +48,14 @@ def quick() -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "cuda_devices", lambda: ())
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An NVIDIA L4 with TensorRT 11.4, as far as is asked."""
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ("NVIDIA L4",))
+    monkeypatch.setattr(bindings, "tensorrt_version", lambda: "11.4.0.106")
+    monkeypatch.setattr(bindings, "compute_capability", lambda device: "8.9")
 
 
 def asked(folder: Path, **options: Any) -> ExportRequest:  # noqa: ANN401  # whatever the dataclass takes
@@ -63,14 +76,14 @@ def result(folder: Path, **options: Any) -> Exported:  # noqa: ANN401  # whateve
 
 def test_all_models_and_directions_are_planned(compiled: Path) -> None:
     request = ExportRequest(format="onnx")
-    jobs = plan(request, compiled.parent)
-    assert [(job.label, job.folder) for job in jobs if job.model.name == "dusk"] == [
+    specs = plan(request, compiled.parent)
+    assert [(spec.label, spec.folder) for spec in specs if spec.origin.model == "dusk"] == [
         ("dusk day to night: onnx fp16", compiled)
     ]
     shipped = {model.name for model in find_models(None)[0]}
-    assert {job.model.name for job in jobs} == {"dusk", *shipped}
-    assert {job.direction for job in jobs if job.model.name == "summer2winter"} == {"A_to_B", "B_to_A"}
-    assert [job.model.name for job in plan(replace(request, to="NIGHT"), compiled.parent)] == ["dusk"]
+    assert {spec.origin.model for spec in specs} == {"dusk", *shipped}
+    assert {spec.source.direction for spec in specs if spec.origin.model == "summer2winter"} == {"A_to_B", "B_to_A"}
+    assert [spec.origin.model for spec in plan(replace(request, to="NIGHT"), compiled.parent)] == ["dusk"]
 
 
 @pytest.mark.parametrize(
@@ -85,19 +98,17 @@ def test_all_models_and_directions_are_planned(compiled: Path) -> None:
     ],
 )
 def test_formats_and_precisions(compiled: Path, options: dict[str, Any], expected: tuple[str, str | None]) -> None:
-    (job,) = plan(asked(compiled, **options), None)
-    assert (job.format, job.precision) == (expected[0], expected[1] or default_precision())
+    (spec,) = plan(asked(compiled, **options), None)
+    assert (spec.format, spec.precision) == (expected[0], expected[1] or default_precision())
 
 
-def test_auto_is_tensorrt_where_it_is(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cgtool.backends import tensorrt_builder
-
-    monkeypatch.setattr(machine, "cuda_devices", lambda: ("NVIDIA L4",))
-    monkeypatch.setattr(tensorrt_builder, "tensorrt_version", lambda: "11.4.0.106")
-    (job,) = plan(asked(compiled), None)
-    assert (job.format, job.precision) == ("tensorrt", "fp16")
-    (job,) = plan(asked(compiled, precision="int8", calibration=ENGINES), None)
-    assert job.format == "openvino"
+@pytest.mark.usefixtures("gpu")
+def test_auto_is_tensorrt_where_it_is(compiled: Path) -> None:
+    (spec,) = plan(asked(compiled), None)
+    assert (spec.format, spec.precision) == ("tensorrt", "fp16")
+    assert spec.stem == "A_to_B-tensorrt-fp16-4x64x114-sm89-trt11.4"
+    (spec,) = plan(asked(compiled, precision="int8", calibration=ENGINES), None)
+    assert spec.format == "openvino"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +120,7 @@ def test_auto_is_tensorrt_where_it_is(compiled: Path, monkeypatch: pytest.Monkey
         ({"precision": "bf16", "format": "onnx"}, "--format onnx can't do --bf16"),
         ({"precision": "bf16", "format": "tensorrt"}, "--format tensorrt can't do --bf16"),
         (
-            {"format": "onnx", "largest": (64, 64), "hardware_compatible": True},
+            {"format": "onnx", "largest": Size(64, 64), "build": BuildOptions(hardware_compatible=True)},
             "--max, --hardware-comp.* TensorRT alone",
         ),
         ({"to": "mars"}, "no model leads to 'mars'.*Known domains: day, night"),
@@ -126,7 +137,7 @@ def test_models_that_can_not_be_had(compiled: Path) -> None:
     (compiled / "model.json").write_text("{")
     with pytest.raises(ModelError, match="not valid JSON"):
         plan(asked(compiled), None)
-    assert compiled.name not in {job.model.name for job in plan(ExportRequest(), compiled.parent)}
+    assert compiled.name not in {spec.origin.model for spec in plan(ExportRequest(), compiled.parent)}
 
 
 def test_tensorrt_without_a_gpu_is_refused(compiled: Path) -> None:
@@ -135,28 +146,31 @@ def test_tensorrt_without_a_gpu_is_refused(compiled: Path) -> None:
 
 
 def test_bf16_on_a_cpu_without(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cgtool.backends.openvino_backend.default_precision", lambda: "fp32")
+    monkeypatch.setattr("cgtool.backends.openvino.backend.default_precision", lambda: "fp32")
     with pytest.raises(UsageError, match="this CPU has no bf16"):
         plan(asked(compiled, precision="bf16"), None)
-    (job,) = plan(asked(compiled, precision="fp16"), None)
-    assert job.precision == "fp32"
+    (spec,) = plan(asked(compiled, precision="fp16"), None)
+    assert spec.precision == "fp32"
 
 
+@pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize(
     ("options", "shapes"),
     [
         ({}, Shapes((1, 32, 32), (4, 64, 114), (4, 228, 228))),
-        ({"best": (96, 96), "batch": 2}, Shapes((1, 48, 48), (2, 96, 96), (2, 192, 192))),
-        ({"smallest": (8, 8), "best": (8, 8), "largest": (8, 8)}, Shapes((1, 8, 8), (4, 8, 8), (4, 8, 8))),
+        ({"best": Size(128, 96), "batch": 2}, Shapes((1, 48, 48), (2, 96, 128), (2, 256, 256))),
+        (dict.fromkeys(("smallest", "best", "largest"), Size(8, 8)), Shapes((1, 8, 8), (4, 8, 8), (4, 8, 8))),
     ],
 )
 def test_tensorrts_profile(compiled: Path, options: dict[str, Any], shapes: Shapes) -> None:
-    assert engines.profile(read_model_folder(compiled), ExportRequest(**options)) == shapes
+    (spec,) = plan(asked(compiled, format="tensorrt", **options), None)
+    assert spec.shapes == shapes
 
 
+@pytest.mark.usefixtures("gpu")
 def test_a_profile_out_of_order_is_refused(compiled: Path) -> None:
     with pytest.raises(UsageError, match=r"not in order.*--min, --opt and --max"):
-        engines.profile(read_model_folder(compiled), ExportRequest(best=(96, 96), largest=(64, 64)))
+        plan(asked(compiled, format="tensorrt", best=Size(96, 96), largest=Size(64, 64)), None)
 
 
 # Engines
@@ -220,13 +234,14 @@ def test_what_does_not_fit_any_more_is_compiled_anew(compiled: Path) -> None:
 
 def test_without_a_comparison_nothing_is_claimed_and_later_it_is_made_good(compiled: Path) -> None:
     done = result(compiled, format="onnx", precision="fp16", force=True, verify=False)
-    assert (done.status, done.parity) == ("compiled", None)
+    assert done.status == "compiled"
     assert done.engine is not None
     assert done.engine.manifest.parity == {}
     assert result(compiled, format="onnx", precision="fp16", verify=False).status == "up to date"
     done = result(compiled, format="onnx", precision="fp16")
     assert done.status == "compiled"
-    assert done.parity is not None
+    assert done.engine is not None
+    assert done.engine.manifest.parity
 
 
 def test_engines_go_where_they_are_sent(compiled: Path, tmp_path: Path) -> None:
@@ -266,7 +281,7 @@ def test_a_read_only_models_engines_go_to_the_cache_where_conversion_finds_them(
 def wrong(quick: pytest.MonkeyPatch) -> None:
     """What is exported is another generator."""
     other = small_generator("resnet", seed=1)
-    quick.setattr(graph, "to_onnx", lambda asked_for, metadata: remembered(graph.FrameGraph(other, 4), metadata))
+    quick.setattr(onnx_export, "to_onnx", lambda asked_for, metadata: remembered(FrameGraph(other, 4), metadata))
 
 
 @pytest.mark.usefixtures("wrong")
@@ -318,12 +333,11 @@ class Rounded(IdentityBackend):
 
 def test_an_engine_of_one_size_is_compared_and_timed_at_that_size(compiled: Path, quick: pytest.MonkeyPatch) -> None:
     shapes = Shapes((1, 72, 128), (1, 72, 128), (1, 72, 128))
-    quick.setattr(task, "open_contents", lambda *_: Rounded(shapes))
-    model = read_model_folder(compiled)
-    job = Job(model, "A_to_B", "onnx", "fp16", compiled)
-    draft = replace(read_manifest(manifest_of(compiled, "onnx-fp16")), shapes=shapes)
+    quick.setattr(ONNX, "open", lambda *_, **__: Rounded(shapes))
+    (spec,) = plan(asked(compiled, format="onnx"), None)
+    spec = replace(spec, shapes=shapes)
     with pytest.raises(EngineError, match="not kept"):
-        task._prove(job, asked(compiled), draft, [b""], source_of(model, "A_to_B"))
+        prove(spec, Built([b""], {}), photographs(None, spec))
 
 
 # 8-bit integers
@@ -349,8 +363,8 @@ def test_int8_is_quantised_compared_and_kept(
     done = result(compiled, precision="int8", calibration=photos_folder)
     assert done.engine is not None, done.error
     assert done.engine.name == "A_to_B-openvino-int8"
-    assert done.parity is not None
-    assert (done.parity.photographs, done.parity.psnr_db >= 30) == (4, True)
+    parity = done.engine.manifest.parity
+    assert (parity["photographs"], parity["psnr_db"] >= 30) == (4, True)
     assert b"FakeQuantize" in done.engine.read()[0]
     assert capsys.readouterr().out == "", "standard output is for --json"
     with open_backend(source_of(read_model_folder(compiled), "A_to_B"), EngineRequest(precision="int8")).backend as it:
@@ -365,15 +379,39 @@ def test_a_missing_nncf_yields_the_line_to_run(
         result(compiled, precision="int8", calibration=photos_folder)
 
 
-def test_a_graph_that_openvino_can_not_convert_is_an_error() -> None:
-    with pytest.raises(EngineError, match="openvino: the graph can't be converted"):
-        openvino_export.to_ir(b"no graph", half=True)
+# Photographs
 
 
-def test_ir_holds_its_weights_in_half(compiled: Path) -> None:
-    graph_bytes = (compiled / "A_to_B-onnx-fp32.onnx").read_bytes()
-    full, half = (len(openvino_export.to_ir(graph_bytes, half=choice)[1]) for choice in (False, True))
-    assert half < 0.6 * full
+def test_photographs_come_from_a_folder_or_ship_with_the_tool(compiled: Path, tmp_path: Path) -> None:
+    (spec,) = plan(asked(compiled, format="onnx"), None)
+    (shipped,) = photographs(None, spec)
+    assert min(shipped.shape[:2]) == 64
+    assert shipped.std() > 30
+    picture = Image.fromarray(np.random.default_rng(0).integers(40, 200, (64, 96, 3), dtype=np.uint8))
+    picture.save(compiled / "sample.jpg")
+    assert len(photographs(None, spec)) == 2
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"no photograph to compare.*--calibration"):
+        photographs(folder, spec)
+    for number in range(20):
+        picture.resize((48, 32)).save(folder / "deep" / f"{number:02}.png")
+    (folder / "notes.txt").write_text("no picture")
+    assert [picture.shape for picture in photographs(folder, spec)] == [(64, 96, 3)] * 8
+    assert len(photographs(folder, replace(spec, precision="int8"))) == 20
+
+
+def test_a_broken_photograph_is_left_out_and_none_is_an_error(compiled: Path, tmp_path: Path) -> None:
+    (spec,) = plan(asked(compiled, format="onnx"), None)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    with pytest.raises(UsageError, match="it holds no pictures"):
+        plan(asked(compiled, format="onnx", calibration=folder), None)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(UsageError, match="no photograph to compare"):
+        photographs(folder, spec)
+    Image.new("RGB", (64, 64)).save(folder / "good.png")
+    assert len(photographs(folder, spec)) == 1
 
 
 # Conversion
@@ -398,11 +436,10 @@ print(code, sorted({{"torch", "onnx", "onnxscript"}} & set(sys.modules)))
 
 def test_other_builder_flags_are_another_engine(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their file would have the same name."""
-    (job,) = plan(asked(compiled, format="onnx", precision="fp16"), None)
-    draft = engines.draft_manifest(job, asked(compiled, format="onnx", precision="fp16"))
-    assert engines.existing_engine(job, draft, verify=True) is not None
-    other = replace(draft, hardware={**draft.hardware, "hardware_compatible": True})
-    assert engines.existing_engine(job, other, verify=True) is None
+    (spec,) = plan(asked(compiled, format="onnx", precision="fp16"), None)
+    assert engines.existing(spec, proven=True) is not None
+    other = replace(spec, target=Target({**spec.target.hardware, "hardware_compatible": True}))
+    assert engines.existing(other, proven=True) is None
 
 
 def test_onnx_is_proven_without_its_runtime(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:

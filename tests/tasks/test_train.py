@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -20,11 +19,11 @@ from cgtool.models.folder import read_model_folder
 from cgtool.models.weights import load_generator
 from cgtool.tasks.train import Finished, Prepared, TrainRequest, train
 from cgtool.training import loop
-from cgtool.training.checkpoints import Checkpoints
+from cgtool.training.files.checkpoints import Checkpoints
+from cgtool.training.files.metrics import read_metrics
 from cgtool.training.loop import Progress
-from cgtool.training.metrics import read_metrics
+from cgtool.training.losses import Losses
 from cgtool.training.state import TrainState
-from cgtool.training.step import Losses
 from tests.training.toy import tiny_config, write_domains
 
 
@@ -152,7 +151,7 @@ def test_a_run_folder_holds_what_one_may_want_to_see(tmp_path: Path, data: Path)
     wanted = request(tmp_path, data, name="toy_<run>"[:3], sample_every=8, export_every=16)
     run(wanted)
     folder = wanted.run_folder
-    config = json.loads((folder / "config.json").read_text())
+    config = json.loads((folder / "run.json").read_text())
     assert config["config"]["generator"] == "resnet6"
     assert config["data"]["A"]["images"] == 6
     assert config["versions"]["torch"] == torch.__version__
@@ -236,7 +235,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, data: Path) -> TrainReques
 
 @pytest.mark.parametrize(("name", "value"), CHANGES)
 def test_a_changed_option_is_refused_by_name(stopped: TrainRequest, name: str, value: object) -> None:
-    changed = dataclasses.replace(stopped, config=dataclasses.replace(stopped.config, **{name: value}))  # type: ignore[arg-type]  # one of CHANGES
+    changed = dataclasses.replace(stopped, config=stopped.config.changed(**{name: value}))
     with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} from .* to {value}") as caught:
         run(changed)
     assert "--allow-change" in str(caught.value)
@@ -252,6 +251,24 @@ def test_allowed_changes_are_noted(tmp_path: Path, data: Path) -> None:
     assert {change["option"] for change in last_checkpoint(wanted)["changes"]} == {"--lr", "--ema", "--batch"}
     rates = [line["learning_rate"] for line in read_metrics(wanted.run_folder / "metrics.jsonl")]
     assert rates == pytest.approx([2e-4, 2e-4, 1e-3, 5e-4])
+
+
+def test_the_logged_rate_is_what_the_generators_use(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"steps": 4, "head_start": 2, "decay": 0.0}, sample_every=0)
+    run(wanted)
+    rates = [line["learning_rate"] for line in read_metrics(wanted.run_folder / "metrics.jsonl")]
+    assert rates == pytest.approx([0, 0, 2e-4, 2e-4])
+
+
+def test_a_maps_network_trains_goes_on_and_is_a_model(tmp_path: Path, data: Path) -> None:
+    options = {"generator": "maps", "map_stride": 4, "evenness_weight": 0.5, "rims_weight": 30.0, "range_weight": 5.0}
+    wanted = request(tmp_path, data, config={**options, "steps": 4})
+    run(dataclasses.replace(wanted, stop_after=2))
+    run(wanted)
+    assert {"evenness_A", "rims_B", "range_A"} <= set(losses_of(wanted)[-1])
+    model = read_model_folder(wanted.model_folder)
+    assert (model.architecture["type"], model.stride, model.defaults.texture) == ("maps", 8, 0.0)
+    load_generator(model, "A_to_B")
 
 
 def test_other_images_are_refused(tmp_path: Path, stopped: TrainRequest) -> None:
@@ -276,7 +293,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(
 
     def poisoned(state: TrainState, *arguments: Any) -> Losses:  # noqa: ANN401
         if state.step == 5:
-            next(iter(state.generators["A_to_B"].parameters())).data.fill_(float("nan"))
+            next(state.networks.G.parameters()).data.fill_(float("nan"))
         return advance(state, *arguments)
 
     monkeypatch.setattr(TrainState, "advance", poisoned)
@@ -294,7 +311,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, data: Path, m
     def poisoned(state: TrainState, *arguments: Any) -> Losses:  # noqa: ANN401
         losses = advance(state, *arguments)
         if state.step == 4:
-            next(iter(state.discriminators["B"].parameters())).data[0] = float("inf")
+            next(state.networks.D_Y.parameters()).data[0] = float("inf")
         return losses
 
     monkeypatch.setattr(TrainState, "advance", poisoned)
@@ -405,21 +422,6 @@ def test_bad_requests_get_one_line_with_what_to_do(
         run(dataclasses.replace(request(tmp_path, data), **changes))
     assert "\n" not in str(caught.value)
     assert caught.value.hint
-
-
-def test_samples_show_what_the_generators_make(tmp_path: Path, data: Path) -> None:
-    """With an identity in the generators' place, all columns show the same image."""
-    from cgtool.training.samples import Sampler
-
-    paths = [sorted((data / f"test{letter}").iterdir()) for letter in "AB"]
-    sampler = Sampler(("red", "blue"), (paths[0], paths[1]), 36, 4, torch.device("cpu"))
-    grid = sampler.grid({"A_to_B": torch.nn.Identity(), "B_to_A": torch.nn.Identity()})  # type: ignore[dict-item]  # stands for one
-    side = 3 * 36
-    first = grid[20 : 20 + side, :side]
-    assert np.ptp(first) > 100
-    for column in range(1, 4):
-        left = column * (side + 6)
-        assert np.array_equal(grid[20 : 20 + side, left : left + side], first)
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,11 @@ import pytest
 
 from cgtool.errors import UsageError
 from cgtool.models.architecture import build_discriminator, build_generator
+from cgtool.models.maps import MapsConfig
 from cgtool.models.resnet import ResNetConfig
-from cgtool.training.config import (
-    DISCRIMINATORS,
-    GENERATORS,
-    PRESETS,
-    DiscriminatorName,
-    GeneratorName,
-    Preset,
-    TrainConfig,
-    Upsampling,
-    resolve,
-)
+from cgtool.training.config import UPSAMPLINGS, TrainConfig, Upsampling
+from cgtool.training.networks import DISCRIMINATORS, GENERATORS
+from cgtool.training.presets import PRESETS, resolve
 
 
 def test_the_papers_numbers() -> None:
@@ -29,33 +22,43 @@ def test_the_papers_numbers() -> None:
         "resnet9", 64, 286, 256, 1,
     )  # fmt: skip
     assert (config.epochs, config.decay, config.lr, config.beta1, config.beta2) == (200, 0.5, 2e-4, 0.5, 0.999)
-    assert (config.cycle_weight, config.identity_weight, config.pool_size, config.gan_loss) == (10, 0.5, 50, "lsgan")
+    assert (config.objective.cycle_weight, config.objective.identity_weight) == (10, 0.5)
+    assert (config.pool_size, config.objective.gan_loss) == (50, "lsgan")
 
 
 def test_the_tutorials_numbers() -> None:
     config = resolve("seed", {})
-    assert (config.generator, config.discriminator, config.gan_loss, config.cycle_loss) == (
-        "resnet50", "resnet50", "bce", "l1",
-    )  # fmt: skip
+    assert (config.generator, config.discriminator) == ("resnet50", "resnet50")
+    assert (config.objective.gan_loss, config.objective.cycle_loss) == ("bce", "l1")
     assert (config.crop_size, config.epochs, config.decay, config.lr, config.beta1) == (64, 100, 0.0, 2e-4, 0.5)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_any_option_overrides_a_preset_and_none_does_not(preset: Preset) -> None:
+def test_any_option_overrides_a_preset_and_none_does_not(preset: str) -> None:
     config = resolve(preset, {"lr": 0.001, "batch": 3, "gan_loss": None})
-    assert (config.lr, config.batch, config.gan_loss) == (0.001, 3, resolve(preset, {}).gan_loss)
+    assert (config.lr, config.batch, config.objective) == (0.001, 3, resolve(preset, {}).objective)
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
-@pytest.mark.parametrize("upsample", ["transposed", "resize"])
-def test_every_generator_can_be_built(generator: GeneratorName, upsample: Upsampling) -> None:
+@pytest.mark.parametrize("upsample", UPSAMPLINGS)
+def test_every_generator_can_be_built(generator: str, upsample: Upsampling) -> None:
     size = {"unet256": 256, "unet128": 128}.get(generator, 64)
     config = TrainConfig(generator=generator, upsample=upsample, ngf=4, crop_size=size)
-    assert build_generator(config.generator_architecture()).config.upsample == upsample
+    built = build_generator(config.generator_architecture()).config
+    assert getattr(built, "upsample", upsample) == upsample  # maps generators have no choice
+
+
+def test_maps_are_not_shown_through_guided_detail() -> None:
+    config = TrainConfig.from_options({"generator": "maps", "ngf": 4, "map_stride": 8, "knots": 2, "contrast": 0.4})
+    assert build_generator(config.generator_architecture()).config == MapsConfig(4, 6, 8, 2, 0.4)
+    with pytest.raises(UsageError, match="--through-detail is for generators that draw"):
+        resolve("maps", {"through_detail": True})
+    with pytest.raises(UsageError, match="--evenness-weight"):
+        resolve("paper", {"evenness_weight": 1.0})
 
 
 @pytest.mark.parametrize("discriminator", DISCRIMINATORS)
-def test_every_discriminator_can_be_built(discriminator: DiscriminatorName) -> None:
+def test_every_discriminator_can_be_built(discriminator: str) -> None:
     build_discriminator(TrainConfig(discriminator=discriminator, ndf=4).discriminator_architecture())
 
 

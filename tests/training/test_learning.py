@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from cgtool.training.data import Batches, normalize
-from cgtool.training.images import find_domain
+from cgtool.training.data.batches import Batches
+from cgtool.training.data.images import find_domain
 from cgtool.training.parallel import World
+from cgtool.training.parts.layout import normalize
 from cgtool.training.state import TrainState
 from tests.training.toy import BLUE, RED, shapes, tiny_config, write_domains
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from cgtool.training.config import TrainConfig, resolve
+from cgtool.training.config import TrainConfig
+from cgtool.training.presets import resolve
 
 RED, BLUE = (210, 50, 60), (50, 80, 220)
 

@@ -71,7 +71,7 @@ class Graph:
 
 
 class Gpu:
-    """Takes the place of `cgtool.backends.tensorrt_backend.Cuda`.
+    """Takes the place of `cgtool.backends.tensorrt.cuda.Cuda`.
 
     Attributes:
         order: ``late``, ``eager`` or a seed.

@@ -1,0 +1,1 @@
+"""No network at all: frames come back as they are."""

@@ -1,0 +1,86 @@
+"""ONNX Runtime: for machines that have neither TensorRT nor OpenVINO, and for ONNX files made elsewhere."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, cast
+
+from cgtool.backends import machine
+from cgtool.backends.base import BackendInfo, Engine, closed, counted, last_words
+from cgtool.config import EnginePrecision
+from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.pictures import Image
+
+_OUT_OF_MEMORY = ("Failed to allocate", "bad allocation", "bad_alloc", "out of memory")
+_ERRORS_ONLY = 3
+
+
+class ONNXBackend(Engine):
+    """Runs a generator's ONNX graph (`cgtool.backends.onnx.export.to_onnx`) in ONNX Runtime.
+
+    Args:
+        onnx: The serialized graph.
+        label: The generator's name in messages.
+        precision: The type that the graph's convolutions are written in. A CPU computes FP16 ones in FP32.
+        device: ``cpu``, or ``cuda:N`` with the package onnxruntime-gpu.
+
+    Raises:
+        EngineError: ONNX Runtime is not installed, lacks the device or refuses the graph.
+    """
+
+    def __init__(self, onnx: bytes, *, label: str, precision: EnginePrecision, device: str = "cpu") -> None:
+        runtime = import_runtime()
+        self._label = label
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = machine.usable_cpus()
+        options.log_severity_level = _ERRORS_ONLY
+        provider: tuple[str, dict[str, str]] = ("CPUExecutionProvider", {})
+        name = machine.cpu_name()
+        if device != "cpu":
+            ordinal = device.removeprefix("cuda:")
+            provider = ("CUDAExecutionProvider", {"device_id": ordinal})
+            name = machine.cuda_devices()[int(ordinal)]
+        if provider[0] not in runtime.get_available_providers():
+            raise EngineError(f"onnx: this onnxruntime has no {device}", hint="Run: pip install onnxruntime-gpu")
+        try:
+            self._session: Any = runtime.InferenceSession(onnx, options, providers=[provider])
+        except Exception as error:  # its exceptions have no common class
+            raise EngineError(f"onnx: {label} is refused: {last_words(error)}") from error
+        if provider[0] not in self._session.get_providers():
+            raise EngineError(f"onnx: {device} can't be used by this onnxruntime", hint="See its own warnings above")
+        self.info = BackendInfo("onnx", f"{device} ({name})", precision, 1 if device == "cpu" else 4)
+
+    def infer(self, frames: Image) -> Image:
+        """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
+        if self._session is None:
+            raise closed("onnx")
+        try:
+            (translated,) = self._session.run(["translated"], {"frames": frames})
+        except Exception as error:  # its exceptions have no common class
+            words, size = last_words(error), counted(frames.shape)
+            if isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY):
+                raise OutOfMemoryError(
+                    f"onnx: out of memory ({self._label}, {size}): {words}",
+                    hint="A smaller --batch or --size needs less",
+                ) from error
+            raise EngineError(f"onnx: {self._label} failed ({size}): {words}") from error
+        return cast(Image, translated)
+
+    def close(self) -> None:
+        """Release the session."""
+        self._session = None
+
+
+def import_runtime() -> ModuleType:
+    """ONNX Runtime.
+
+    Raises:
+        EngineError: It is not installed.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineError(
+            f"onnxruntime can't be imported: {error}", hint="Run: pip install 'cgtool[onnxruntime]'"
+        ) from error
+    return cast(ModuleType, onnxruntime)

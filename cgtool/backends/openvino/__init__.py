@@ -1,0 +1,1 @@
+"""OpenVINO: the fastest engine on CPUs."""

@@ -1,0 +1,1 @@
+"""TensorRT: the fastest engine on NVIDIA GPUs."""

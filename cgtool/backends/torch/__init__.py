@@ -1,0 +1,1 @@
+"""PyTorch: runs the network as it is, on CPUs and NVIDIA GPUs."""

@@ -1,0 +1,91 @@
+"""One video's way: decoded, through the network and the rendering, encoded; whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import closing
+
+from cgtool.conversion.encoding import Encoding
+from cgtool.conversion.events import Advanced, Outcome
+from cgtool.conversion.jobs import Job
+from cgtool.conversion.look import FullLook
+from cgtool.conversion.network import Network
+from cgtool.conversion.rendering import Rendering
+from cgtool.frame import Frame, PlanarFrame
+from cgtool.media.containers import CONTAINERS, carry
+from cgtool.media.reader import VideoReader
+from cgtool.media.writer import Source, VideoWriter
+from cgtool.pictures import Size
+from cgtool.pipeline.chain import Chain, each
+
+logger = logging.getLogger(__name__)
+
+_STAGES = ("decode", "infer", "smooth", "detail", "encode")
+
+
+def convert_clip(
+    job: Job, network: Network, look: FullLook, encoding: Encoding, *, overwrite: bool
+) -> Generator[Advanced, None, Outcome]:
+    """Convert a video.
+
+    Args:
+        job: What is read and what is made.
+        network: The network, which this clip has for itself.
+        look: How it shall look. A neutral one leaves the network out, and every sample of the source as it is where
+            the encoder takes the source's pixel format.
+        encoding: How it is cut and encoded.
+        overwrite: Replace an existing output.
+
+    Raises:
+        CgtoolError: It can't be read, translated or written; nothing is left of it.
+    """
+    assert job.source is not None
+    assert job.target is not None
+    container = CONTAINERS[job.target.suffix.lower()]
+    start, end = encoding.span
+    with VideoReader(job.source, start=start, end=end) as reader:
+        info, size = reader.info, Size(reader.info.width, reader.info.height)
+        decoded_format = info.pixel_format if look.is_neutral else None
+        encoder = encoding.encoder(container, size, decoded_format)
+        as_decoded = encoder.pixel_format == decoded_format
+        logger.debug("%s: %s, %s, %s frames", job.source_name, size, info.pixel_format, info.estimated_frames)
+        logger.debug("encoder %s, %s%s", encoder.name, encoder.pixel_format, ", as decoded" if as_decoded else "")
+        carried, losses = carry(reader.streams(), container, info.stream_index, audio=not encoding.no_audio)
+        with VideoWriter(
+            job.target,
+            container,
+            encoder,
+            info,
+            Source(job.source, carried, *reader.span_seconds),
+            overwrite=overwrite,
+            as_decoded=as_decoded,
+            extra_arguments=encoding.extra_arguments,
+        ) as writer:
+            frames = _untouched(reader, as_decoded) if look.is_neutral else _translated(reader, network, look)
+            pipeline = frames.into(writer.write, interrupt=writer.abort)
+            with closing(pipeline.run()) as running:
+                for progress in running:
+                    yield Advanced(progress.items, info.estimated_frames)
+            writer.finish()
+        return Outcome(
+            frames=progress.items,
+            size=str(size if look.is_neutral else network.size_of(size)),
+            busy_seconds={**dict.fromkeys(_STAGES, 0.0), **progress.busy_seconds},
+            warnings=(*losses, *reader.warnings, *network.warnings, *writer.warnings),
+        )
+
+
+def _untouched(reader: VideoReader, as_decoded: bool) -> Chain[PlanarFrame] | Chain[Frame]:
+    return Chain(reader.planar_frames()) if as_decoded else Chain(reader.frames())
+
+
+def _translated(reader: VideoReader, network: Network, look: FullLook) -> Chain[Frame]:
+    network.expect(Size(reader.info.width, reader.info.height))
+    rendering = Rendering(look)
+    return (
+        Chain(network.shrink(frame) for frame in reader.frames())
+        .through("infer", network.infer, network.batch)
+        .through("smooth", each(rendering.steady))
+        .through("detail", each(rendering.finish))
+    )

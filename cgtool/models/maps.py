@@ -1,0 +1,235 @@
+"""A generator that gives maps instead of a picture: how to change colours, for each place and each brightness.
+
+A season is a change of light and colour that leaves every leaf where it was. This network therefore draws nothing: it
+gives seven maps, with which the picture x in [-1, 1] itself is changed, at any size::
+
+    result = x + gain * x + lift * luma(x) + offset         gain and offset: red, green, blue; lift: one for all three
+
+The maps are coarse, one cell for ``map_stride`` pixels, and depend on brightness too: there are seven for each of K
+luma **knots**, spread evenly over [-1, 1], and a pixel takes those of the two knots beside its luma, in proportion (a
+bilateral grid: Chen et al. 2007; HDRnet, Gharbi et al. 2017). A dark branch before a bright sky can have its own
+change without an edge in the maps, so that no rim appears beside it.
+
+At half, a quarter and an eighth of the size::
+
+    x --stem--> 1/2 --down--> 1/4 --down--> 1/8 --blocks--> 1/8 --up--> 1/4 --up--> 1/2
+                 `-------------`--------------------- skip ----`---------'    head where 1 / map_stride is reached
+
+The stem and the way down have no normalization, and neither has the sum that the residual blocks add to: instance
+normalization would take an image's own light and tint away, and then no layer knows evening from noon.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cgtool.errors import ModelError
+from cgtool.models.generator import Generator
+from cgtool.models.layers import MOST_FILTERS, accurate, check_ranges
+from cgtool.pictures import LUMA
+
+MAPS = 7
+"""Maps for each knot, in this order: gain of red, green, blue; lift; offset of red, green, blue."""
+
+
+@dataclass(frozen=True)
+class MapsConfig:
+    """Structure of a `MapsGenerator`.
+
+    Attributes:
+        width: Channels at half the size; there are 3 times as many at a quarter and 6 times as many at an eighth.
+        blocks: Residual blocks at an eighth of the size.
+        map_stride: Side of a cell of the maps, in pixels: 2, 4 or 8.
+        knots: Lumas that have maps of their own; 1 for maps that do not depend on brightness.
+        contrast: Share, 0 to 1, of the source's contrast of luma that every cell keeps at least: the slope of its
+            curve, from luma to changed luma, between adjacent knots.
+    """
+
+    width: int = 16
+    blocks: int = 6
+    map_stride: int = 4
+    knots: int = 4
+    contrast: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            "a maps generator",
+            width=(self.width, 1, MOST_FILTERS),
+            blocks=(self.blocks, 1, 128),
+            knots=(self.knots, 1, 64),
+        )
+        if not 0 <= self.contrast <= 1:
+            raise ModelError(f"contrast is {self.contrast}, not from 0 to 1")
+        if self.map_stride not in (2, 4, 8):
+            raise ModelError(f"map_stride is {self.map_stride}", hint="Known are 2, 4 and 8.")
+
+
+class MapsGenerator(Generator):
+    """Looks at an image and says how to change it.
+
+    Attributes:
+        stride: Height and width must be multiples of this, in pixels.
+    """
+
+    stride = 8
+
+    def __init__(self, config: MapsConfig) -> None:
+        super().__init__()
+        self.config = config
+        half, quarter, eighth = config.width, 3 * config.width, 6 * config.width
+
+        self.stem = _conv(3, half, stride=2)
+        self.down4 = _conv(half, quarter, stride=2)
+        self.down8 = _conv(quarter, eighth, stride=2)
+        self.blocks = nn.Sequential(*(_Block(eighth) for _ in range(config.blocks)))
+        self.up4 = _Up(eighth, quarter, quarter) if config.map_stride <= 4 else None
+        self.up2 = _Up(quarter, 2 * half, half) if config.map_stride <= 2 else None
+        self.head = _conv({2: 2 * half, 4: quarter, 8: eighth}[config.map_stride], MAPS * config.knots)
+        self.initialize()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map RGB in [-1, 1] to maps.
+
+        Args:
+            image: Float, (batch, 3, height, width), both sides multiples of ``stride``.
+
+        Returns:
+            FP32 at least, (batch, knots * 7, height / map_stride, width / map_stride): knot by knot from dark to
+            bright, each in the order of `MAPS`.
+        """
+        at_half = F.relu(self.stem(image))
+        at_quarter = F.relu(self.down4(at_half))
+        features = self.blocks(F.relu(self.down8(at_quarter)))
+        if self.up4 is not None:
+            features = self.up4(features, at_quarter)
+        if self.up2 is not None:
+            features = self.up2(features, at_half)
+        return keep_contrast(accurate(self.head(F.relu(features))), self.config.contrast)
+
+    def picture(self, image: Tensor, output: Tensor) -> Tensor:
+        """The image, changed as the maps say; see `apply_maps`."""
+        return apply_maps(image, output)
+
+    def initialize(self) -> None:
+        """Draw fresh weights, such that the maps are all 0 (the picture stays as it is).
+
+        Where no normalization follows, features keep their scale only if the weights are drawn to that end (He et al.
+        2015). Draws from torch's global generator.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # all have one
+        nn.init.zeros_(self.head.weight)
+
+
+class _Block(nn.Module):
+    """Adds what two convolutions make of the features (He et al. 2016). Normalized is only what is added."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1, self.norm1 = _conv(channels, channels), nn.InstanceNorm2d(channels)
+        self.conv2, self.norm2 = _conv(channels, channels), nn.InstanceNorm2d(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        inner = F.relu(self.norm1(self.conv1(features)))
+        changed: Tensor = features + self.norm2(self.conv2(inner))
+        return changed
+
+
+class _Up(nn.Module):
+    """Doubles the size: fewer channels first, then bilinear, then the finer features of the way down beside them."""
+
+    def __init__(self, inputs: int, outputs: int, beside: int) -> None:
+        super().__init__()
+        self.narrow = _conv(inputs, outputs)
+        self.skip = _conv(beside, outputs)
+        self.mix = _conv(outputs, outputs)
+
+    def forward(self, features: Tensor, finer: Tensor) -> Tensor:
+        coarse = F.interpolate(self.narrow(features), scale_factor=2.0, mode="bilinear", align_corners=False)
+        mixed: Tensor = self.mix(F.relu(coarse + self.skip(finer)))
+        return mixed
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, padding_mode="replicate")
+
+
+def luma_knots(knots: int) -> tuple[float, ...]:
+    """The lumas, in [-1, 1], that have maps of their own."""
+    return tuple(2 * k / (knots - 1) - 1 for k in range(knots)) if knots > 1 else (0.0,)
+
+
+def keep_contrast(maps: Tensor, contrast: float) -> Tensor:
+    """Raise maps just so far that light and dark are never swapped, nor a place left flat.
+
+    A cell makes of a gray pixel with luma L_k, at knot k, the luma v_k = L_k + luma(gain_k) L_k + lift_k L_k +
+    luma(offset_k). From knot to knot it rises by at least ``contrast`` times the luma's own step: what is missing is
+    added to the offsets of all brighter knots. With a single knot, lift is raised until 1 + luma(gain) + lift is
+    ``contrast``.
+
+    Args:
+        maps: (batch, knots * 7, h, w), see `MapsGenerator.forward`.
+        contrast: 0 to 1.
+
+    Returns:
+        The same shape.
+    """
+    at_knot = torch.split(maps, MAPS, 1)
+    if len(at_knot) == 1:
+        gain, lift, offset = torch.split(maps, [3, 1, 3], 1)
+        return torch.cat([gain, lift + F.relu(contrast - 1 - _luma(gain) - lift), offset], 1)
+    lumas = luma_knots(len(at_knot))
+    least = contrast * (lumas[1] - lumas[0])
+    kept: list[Tensor] = []
+    before = added = None
+    for luma, of_knot in zip(lumas, at_knot, strict=True):
+        gain, lift, offset = torch.split(of_knot, [3, 1, 3], 1)
+        value = luma + (_luma(gain) + lift) * luma + _luma(offset)
+        if before is not None:
+            missing = F.relu(least - (value - before))
+            added = missing if added is None else added + missing
+            offset = offset + added
+        before = value
+        kept += [gain, lift, offset]
+    return torch.cat(kept, 1)
+
+
+def apply_maps(image: Tensor, maps: Tensor) -> Tensor:
+    """Change an image as its maps say, differentiable by both.
+
+    Args:
+        image: RGB in [-1, 1], (batch, 3, height, width).
+        maps: (batch, knots * 7, h, w), covering the same picture.
+
+    Returns:
+        FP32 at least, the image's shape, about in [-1, 1], not clamped.
+    """
+    with torch.autocast(image.device.type, enabled=False):
+        image, maps = accurate(image), accurate(maps)
+        luma = _luma(image)
+        maps = F.interpolate(maps, image.shape[2:], mode="bilinear", align_corners=False)
+        gain, lift, offset = torch.split(_of_luma(maps, luma), [3, 1, 3], 1)
+        return image + gain * image + lift * luma + offset
+
+
+def _of_luma(maps: Tensor, luma: Tensor) -> Tensor:
+    """The seven maps of each pixel: linear between the two knots beside its luma."""
+    at_knot = torch.split(maps, MAPS, 1)
+    if len(at_knot) == 1:
+        return maps
+    lumas = luma_knots(len(at_knot))
+    step = lumas[1] - lumas[0]
+    luma = luma.clamp(-1, 1)
+    weighted = [F.relu(1 - (luma - knot).abs() / step) * of_knot for knot, of_knot in zip(lumas, at_knot, strict=True)]
+    return torch.stack(weighted).sum(0)
+
+
+def _luma(colour: Tensor) -> Tensor:
+    red, green, blue = torch.split(colour, 1, 1)
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue

@@ -1,0 +1,104 @@
+"""The losses of every step: `metrics.jsonl` and TensorBoard events."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from cgtool.errors import CgtoolError
+from cgtool.files import write_whole
+
+
+@dataclass(frozen=True)
+class StepMetrics:
+    """One step.
+
+    Attributes:
+        step: Steps done, this one included.
+        epoch: Passes over the larger domain begun before it, from 0.
+        learning_rate: The generators', in this step.
+        seconds: From the end of the step before to the end of this one. On a GPU steps end when they are queued, so
+            only averages over many mean something.
+        data_seconds: The part of ``seconds`` that was spent waiting for images.
+        losses: Weighted, by name; means over all processes.
+    """
+
+    step: int
+    epoch: int
+    learning_rate: float
+    seconds: float
+    data_seconds: float
+    losses: dict[str, float]
+
+
+class MetricsLog:
+    """Writes `metrics.jsonl`, one line per step, and TensorBoard events. `close` it.
+
+    Args:
+        folder: The run folder.
+        step: Steps done. Lines of later steps, which an interruption left behind, are removed.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        path = folder / "metrics.jsonl"
+        cut_metrics(path, step)
+        self._file = path.open("a", encoding="utf-8")
+        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+
+    def write(self, metrics: StepMetrics) -> None:
+        """Append a step."""
+        line = asdict(metrics)
+        losses = line.pop("losses")
+        rounded = {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in line.items()}
+        # Losses keep all their digits: two runs can be compared bit for bit.
+        self._file.write(json.dumps({**rounded, **losses}) + "\n")
+        for name, value in losses.items():
+            self._events.add_scalar(f"loss/{name}", value, metrics.step)
+        self._events.add_scalar("learning_rate", metrics.learning_rate, metrics.step)
+
+    def add_image(self, name: str, pixels: np.ndarray[Any, np.dtype[np.uint8]], step: int) -> None:
+        """Add a picture, RGB, uint8, shape (height, width, 3), to TensorBoard."""
+        self._events.add_image(name, pixels, step, dataformats="HWC")
+
+    def sync(self) -> None:
+        """Bring all steps so far to the disk. A checkpoint is only saved after its steps' metrics."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._events.flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.close()
+        self._events.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The steps of a `metrics.jsonl`, as they were written; a line that is not whole ends them."""
+    steps: list[dict[str, Any]] = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                steps.append(json.loads(line))
+            except ValueError:
+                break
+    return steps
+
+
+def cut_metrics(path: Path, step: int) -> None:
+    """Remove the lines after a step.
+
+    Raises:
+        CgtoolError: Steps up to it are missing.
+    """
+    kept = [line for line in read_metrics(path) if line["step"] <= step]
+    if [line["step"] for line in kept] != list(range(step - len(kept) + 1, step + 1)):
+        raise CgtoolError(
+            f"the metrics of the first {step} steps are not all there", path=path, hint="Restore it, or remove it"
+        )
+    write_whole(path, "".join(json.dumps(line) + "\n" for line in kept))

@@ -1,0 +1,127 @@
+"""The outputs of a run: metrics, samples, plot, report and models, written while it trains and when it stops."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from cgtool.errors import CgtoolError, UsageError
+from cgtool.files import write_whole
+from cgtool.training.files.metrics import MetricsLog, read_metrics
+from cgtool.training.files.model import save_model
+from cgtool.training.files.plot import plot_losses
+from cgtool.training.files.report import write_report
+from cgtool.training.files.samples import Sampler
+from cgtool.training.record import RunRecord
+from cgtool.training.state import TrainState
+
+
+class Outputs:
+    """Writes a run's folder and its model, in the main process. Use it as a context manager.
+
+    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `tensorboard/`, `samples/`, `losses.png`, `report.html` and
+    `models/`; checkpoints are written by the loop.
+
+    Attributes:
+        log: Where metrics go.
+        report: The run's page.
+        warnings: What the user should know in the end.
+    """
+
+    def __init__(
+        self, folder: Path, model_folder: Path, record: RunRecord, state: TrainState, sampler: Sampler
+    ) -> None:
+        """Make the folder, write `run.json` and open the metrics.
+
+        Args:
+            folder: The run's.
+            model_folder: Where the model goes.
+            record: The run.
+            state: What is trained.
+            sampler: Makes the samples.
+
+        Raises:
+            UsageError: The folder can't be written.
+            CgtoolError: A file can't be written, or metrics of the steps so far are missing.
+        """
+        self.report = folder / "report.html"
+        self.warnings: list[str] = []
+        self._folder, self._model_folder = folder, model_folder
+        self._record, self._state, self._sampler = record, state, sampler
+        _make(folder)
+        with _told(folder / "run.json") as path:
+            write_whole(path, json.dumps(record.to_json(), indent=2, ensure_ascii=False) + "\n")
+        self.log = MetricsLog(folder, state.step)
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.log.close()
+
+    def sample(self) -> None:
+        """Write a grid of samples, and the report with it."""
+        step = self._state.step
+        with _told(self._folder / "samples" / f"step_{step:08d}.jpg") as path:
+            grid = self._sampler.write(path, self._state.best_generators())
+        self.log.add_image("samples", grid, step)
+        self.log.sync()
+        self.write_report()
+
+    def write_report(self) -> None:
+        """Bring the plot and the report up to date."""
+        steps = self._metrics()
+        with _told(self._folder / "losses.png") as path:
+            plot_losses(steps, path)
+        with _told(self.report) as path:
+            write_report(path, self._record.name, self._record.to_json(), steps)
+
+    def export(self) -> None:
+        """Write the model, and keep a copy in the run's folder: the last one of a training is not always the best."""
+        keep = self._folder / "models" / f"{self._record.name}.{self._state.step}"
+        for folder in (self._model_folder, keep):
+            aside = save_model(folder, self._record, self._state, self.provenance())
+            if aside is not None:
+                self.warnings.append(f"{folder} held another model: moved to {aside}")
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the weights come from, as of now."""
+        return self._record.provenance(
+            step=self._state.step,
+            images=self._state.images,
+            averaged=bool(self._state.averages),
+            hours=sum(line["seconds"] for line in self._metrics()) / 3600,
+        )
+
+    def _metrics(self) -> list[dict[str, Any]]:
+        return read_metrics(self._folder / "metrics.jsonl")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[Path]:
+    """Where a file is written: a failure names it, and says what to do."""
+    try:
+        yield path
+    except OSError as error:
+        raise CgtoolError(
+            f"can't be written: {error.strerror}", path=path, hint="Make room, and run the command again"
+        ) from error
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of a run and see that it can be written."""
+    try:
+        (folder / "samples").mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"the run folder can't be written: {error.strerror}", path=folder, hint="Choose another --runs-dir"
+        ) from error

@@ -1,0 +1,63 @@
+"""Presets: where ``--preset`` lets options begin. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cgtool.errors import UsageError
+from cgtool.training.config import TrainConfig
+
+_FAST: dict[str, Any] = {
+    "generator": "resnet6", "ngf": 32, "ndf": 32, "upsample": "resize", "ema": 0.999, "crop_size": 128,
+    "precision": "bf16",
+}  # fmt: skip
+_SHOWN: dict[str, Any] = {
+    **_FAST, "gan_loss": "hinge", "ngf": 24, "ndf": 64, "load_size": 256, "through_detail": True,
+    "texture_weight": 0.5,
+}  # fmt: skip
+"""What conversion shows is what is judged, by a classifier's features."""
+
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {},
+    "fast": _FAST,
+    "season": {
+        **_SHOWN, "discriminator": "projected+tone", "load_size": 224, "zoom": 1.6, "lr": 1.5e-4, "cycle_weight": 2.0,
+        "identity_weight": 1.0, "temporal_weight": 2.0, "contrast": 0.2,
+    },
+    "maps": {
+        "generator": "maps", "ngf": 16, "contrast": 0.2, "map_stride": 4, "knots": 4, "evenness_weight": 0.5,
+        "rims_weight": 30.0, "range_weight": 5.0, "discriminator": "projected+tone", "ndf": 64, "gan_loss": "hinge",
+        "cycle_weight": 2.0, "identity_weight": 1.0, "lr": 2e-4, "ema": 0.999, "load_size": 224, "zoom": 1.6,
+        "crop_size": 128, "precision": "bf16",
+    },
+    "painting": {
+        **_SHOWN, "discriminator": "projected+patch", "ndf": 48, "lr": 1e-4, "texture": 0.5, "temporal_weight": 3.0,
+        "contrast": 0.3,
+    },
+    "tiny": {
+        "generator": "resnet6", "ngf": 16, "ndf": 16, "upsample": "resize", "ema": 0.99, "load_size": 143,
+        "crop_size": 128, "epochs": 2,
+    },
+    "seed": {
+        "generator": "resnet50", "discriminator": "resnet50", "gan_loss": "bce", "load_size": 64, "crop_size": 64,
+        "epochs": 100, "decay": 0.0,
+    },
+}  # fmt: skip
+"""Options by preset; what a preset leaves out has its default."""
+
+
+def resolve(preset: str, overrides: Mapping[str, Any]) -> TrainConfig:
+    """A preset's options with some of them replaced.
+
+    Args:
+        preset: Where to begin: a key of `PRESETS`.
+        overrides: Values by option; None means the preset's.
+
+    Raises:
+        UsageError: The preset or an option is unknown, an option is out of range, or it clashes with another.
+    """
+    if preset not in PRESETS:
+        raise UsageError(f"--preset {preset} is unknown", hint=f"Known are {', '.join(PRESETS)}")
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return TrainConfig.from_options({**PRESETS[preset], **given})

@@ -1,0 +1,57 @@
+"""Which generator is chosen, and what it wants."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE
+from cgtool.conversion.model import choose_model
+from cgtool.errors import UsageError
+from cgtool.models.folder import read_model_folder
+from tests.models.published import instance, published_resnet
+
+ENGINES = Path(__file__).parents[2] / "engines"
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A small generator as the reference saves it."""
+    path = tmp_path / "latest_net_G_A.pth"
+    torch.save(published_resnet(1, 4, instance).state_dict(), path)
+    return path
+
+
+def test_a_models_wishes_become_its_look() -> None:
+    defaults = read_model_folder(ENGINES / "summer2winter").defaults
+    model = choose_model("WINTER", "summer2winter")
+    assert (model.name, model.target) == ("summer2winter", "winter")
+    look = model.look
+    assert (look.size, look.smooth, look.texture) == (defaults.size, defaults.smooth, defaults.texture)
+    assert look.contrast == defaults.contrast
+    assert (look.detail, look.strength, look.preserve_color) == ("guided", 1.0, False)
+
+
+@pytest.mark.parametrize(("load_size", "size"), [(320, 320), (None, 286), (1024, MAX_AUTO_SIZE)])
+def test_a_bare_checkpoint_runs_at_the_scale_that_import_would_find(
+    checkpoint: Path, load_size: int | None, size: int
+) -> None:
+    if load_size is not None:
+        (checkpoint.parent / "train_opt.txt").write_text(f"load_size: {load_size}\n")
+    model = choose_model(None, str(checkpoint))
+    assert (model.target, model.training_scale) == ("latest_net_G_A", load_size or 286)
+    assert model.look.size == size
+    assert model.look.contrast == LEAST_CONTRAST
+
+
+def test_a_checkpoint_is_known_by_its_bytes(checkpoint: Path) -> None:
+    copy = checkpoint.with_name("copy.pth")
+    shutil.copy(checkpoint, copy)
+    first, second = (choose_model("dusk", str(path)) for path in (checkpoint, copy))
+    assert first.source.key == second.source.key
+    assert (second.name, second.target) == ("copy.pth", "dusk")
+    with pytest.raises(UsageError, match="can't be part of a file name"):
+        choose_model("../dusk", str(checkpoint))

@@ -1,0 +1,45 @@
+"""A training's model folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from cgtool.models.folder import Defaults, read_model_folder
+from cgtool.models.weights import load_generator
+from cgtool.training.files.model import save_model
+from cgtool.training.parallel import World
+from cgtool.training.state import TrainState
+from tests.training.test_record import record
+from tests.training.toy import tiny_config
+
+
+@pytest.mark.parametrize(
+    ("options", "defaults"),
+    [
+        ({}, Defaults(36, texture=1.0)),
+        ({"through_detail": True, "texture": 0.4, "contrast": 0.3}, Defaults(36, texture=0.4, contrast=0.3)),
+        ({"generator": "maps", "contrast": 0.3}, Defaults(36)),
+    ],
+)
+def test_conversion_shows_what_was_judged(tmp_path: Path, options: dict[str, object], defaults: Defaults) -> None:
+    state = TrainState(tiny_config(**options), World(0, 1, torch.device("cpu")))
+    made = record(**options)
+    assert save_model(tmp_path / "toy", made, state, {"run": made.id}) is None
+    model = read_model_folder(tmp_path / "toy")
+    assert model.defaults == defaults
+    assert load_generator(model, "B_to_A").config == state.networks.F.config
+
+
+def test_another_runs_model_is_moved_aside_and_ones_own_replaced(tmp_path: Path) -> None:
+    state = TrainState(tiny_config(), World(0, 1, torch.device("cpu")))
+    mine, other = record(), record()
+    folder = tmp_path / "toy"
+    assert save_model(folder, other, state, {"run": other.id}) is None
+    assert save_model(folder, mine, state, {"run": mine.id}) == tmp_path / "toy.previous-1"
+    assert save_model(folder, mine, state, {"run": mine.id}) is None
+    assert save_model(folder, dataclasses.replace(mine, id="x"), state, {"run": "x"}) == tmp_path / "toy.previous-2"
+    assert read_model_folder(tmp_path / "toy.previous-1").provenance["run"] == other.id

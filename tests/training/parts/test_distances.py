@@ -1,0 +1,34 @@
+"""The losses' formulas, in numbers; their gradients are in tests/training/test_step.py."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from cgtool.training.config import CycleLoss, GanLoss
+from cgtool.training.parts.distances import adversarial_loss, discriminator_loss, image_distance
+
+LOG = math.log(1 + math.exp(-2))
+
+
+@pytest.mark.parametrize(("kind", "fooled", "judged"), [("lsgan", 1.0, 2.5), ("bce", LOG, LOG / 2 + 1 + LOG / 2),
+                                                        ("hinge", -2.0, 1.5)])  # fmt: skip
+def test_values(kind: GanLoss, fooled: float, judged: float) -> None:
+    real, fake = torch.full((1, 1, 2, 2), 2.0), torch.full((1, 1, 2, 2), 2.0)
+    assert adversarial_loss(kind, fake).item() == pytest.approx(fooled)
+    assert discriminator_loss(kind, real, fake).item() == pytest.approx(judged)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("l1", 0.5), ("l2", 0.25)])
+def test_distances(kind: CycleLoss, value: float) -> None:
+    image = torch.zeros(1, 3, 2, 2)
+    assert image_distance(kind, image, image - 0.5).item() == value
+
+
+def test_half_precision_is_summed_in_fp32_and_double_in_double() -> None:
+    for given, summed in ((torch.bfloat16, torch.float32), (torch.float64, torch.float64)):
+        logits = torch.ones(4, dtype=given)
+        assert adversarial_loss("lsgan", logits).dtype == summed
+        assert image_distance("l1", logits, logits).dtype == summed

@@ -1,0 +1,70 @@
+"""The outputs of a run; what a whole training leaves is in tests/tasks/test_train.py."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from cgtool.errors import CgtoolError, UsageError
+from cgtool.models.folder import read_model_folder
+from cgtool.training.files.metrics import StepMetrics
+from cgtool.training.files.samples import Sampler
+from cgtool.training.outputs import Outputs
+from cgtool.training.parallel import World
+from cgtool.training.state import TrainState
+from tests.training.test_record import record
+from tests.training.toy import tiny_config, write_domains
+
+
+def outputs(root: Path, **options: object) -> Outputs:
+    data = write_domains(root / "data")
+    paths = [sorted((data / f"test{letter}").iterdir()) for letter in "AB"]
+    config = tiny_config(**options)
+    state = TrainState(config, World(0, 1, torch.device("cpu")))
+    sampler = Sampler(("red", "blue"), (paths[0], paths[1]), config, 4, torch.device("cpu"))
+    return Outputs(root / "runs" / "toy", root / "engines" / "toy", record(**options), state, sampler)
+
+
+def test_a_run_begins_with_its_record(tmp_path: Path) -> None:
+    with outputs(tmp_path):
+        pass
+    content = json.loads((tmp_path / "runs" / "toy" / "run.json").read_text())
+    assert (content["name"], content["config"]["generator"]) == ("toy", "resnet6")
+
+
+def test_hours_are_those_of_the_steps(tmp_path: Path) -> None:
+    with outputs(tmp_path) as made:
+        for step in (1, 2):
+            made.log.write(StepMetrics(step, 0, 0.1, 1800.0, 0.0, {"D_A": 1.0}))
+        made.log.sync()
+        assert made.provenance()["hours"] == 1.0
+        made.export()
+        made.write_report()
+    model = read_model_folder(tmp_path / "engines" / "toy")
+    assert model.provenance["hours"] == 1.0
+    assert read_model_folder(tmp_path / "runs" / "toy" / "models" / "toy.0").provenance == model.provenance
+    assert "D_A" in made.report.read_text()
+
+
+def test_a_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with outputs(tmp_path) as made:
+        made.sample()
+        before = made.report.read_bytes()
+        monkeypatch.setattr("os.fsync", full)
+        with pytest.raises(CgtoolError, match=r"losses\.png: can't be written: No space left on device\. Make room"):
+            made.write_report()
+    assert made.report.read_bytes() == before
+    assert not list((tmp_path / "runs").rglob("*.part"))
+
+
+def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(UsageError, match="run folder can't be written"):
+        outputs(tmp_path)

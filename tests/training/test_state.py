@@ -1,0 +1,65 @@
+"""The state of a training: learning rates, weights in and out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cgtool.errors import ModelError
+from cgtool.training.parallel import World
+from cgtool.training.state import TrainState
+from tests.training.toy import tiny_config
+
+WORLD = World(0, 1, torch.device("cpu"))
+
+
+def advanced(state: TrainState, steps: int) -> list[float]:
+    rng = torch.Generator().manual_seed(0)
+    rates = []
+    for _ in range(steps):
+        x, y = torch.rand(2, 1, 3, 32, 32, generator=rng) * 2 - 1
+        state.advance([(x, y)], 8)
+        rates.append(state.learning_rate)
+    return rates
+
+
+def test_the_rate_is_the_generators_own() -> None:
+    state = TrainState(tiny_config(head_start=2, decay=0.5, lr=0.004), WORLD)
+    assert advanced(state, 7) == pytest.approx([0, 0, 0.004, 0.004, 0.004, 0.003, 0.002])
+
+
+def test_weights_begin_another_training() -> None:
+    first = TrainState(tiny_config(), WORLD)
+    advanced(first, 1)
+    networks, averages = first.weights()
+    second = TrainState(tiny_config(seed=5), WORLD)
+    second.begin_with(networks, averages)
+    for name, net in second.networks.named().items():
+        for key, value in net.state_dict().items():
+            assert torch.equal(value, networks[name][key])
+    assert torch.equal(
+        second.averages["A_to_B"].net.state_dict()["head.conv.bias"], averages["A_to_B"]["head.conv.bias"]
+    )
+
+
+def test_generators_alone_leave_the_discriminators_fresh() -> None:
+    networks, _ = TrainState(tiny_config(seed=1), WORLD).weights()
+    state = TrainState(tiny_config(), WORLD)
+    fresh = state.networks.D_X.state_dict()["head.weight"].clone()
+    state.begin_with({name: networks[name] for name in ("A_to_B", "B_to_A")}, {})
+    assert torch.equal(state.networks.D_X.state_dict()["head.weight"], fresh)
+    assert torch.equal(
+        state.averages["A_to_B"].net.state_dict()["head.conv.weight"], networks["A_to_B"]["head.conv.weight"]
+    )
+    with pytest.raises(ModelError, match="does not fit"):
+        state.begin_with({"A_to_B": networks["A_to_B"]}, {})
+
+
+def test_an_average_that_is_new_begins_at_the_newest_weights() -> None:
+    before = TrainState(tiny_config(ema=0.0), WORLD)
+    advanced(before, 1)
+    state = TrainState(tiny_config(), WORLD)
+    state.load_state_dict(before.state_dict())
+    assert (state.step, state.images) == (1, 1)
+    key = "head.conv.weight"
+    assert torch.equal(state.averages["B_to_A"].net.state_dict()[key], state.networks.F.state_dict()[key])

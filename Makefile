@@ -49,6 +49,9 @@ coverage: $(DEV)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
+	rm -f .coverage.* # what processes that were killed had not finished
+	$(BIN)/coverage json --quiet --fail-under 0 -o .coverage.json
+	$(BIN)/python -m tests.coverage_shares .coverage.json
 	$(BIN)/coverage report
 
 check: $(DEV)

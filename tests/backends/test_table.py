@@ -39,8 +39,8 @@ def test_every_row_has_a_kind(row: Row) -> None:
 
 
 def test_the_choices_follow_from_the_rows() -> None:
-    assert ENGINES == ("auto", "tensorrt", "openvino", "torch", "onnx", "identity")
-    assert FORMATS == ("tensorrt", "openvino", "onnx")
+    assert ENGINES == ("auto", "tensorrt", "tensorrt-rtx", "openvino", "torch", "onnx", "identity")
+    assert FORMATS == ("tensorrt", "tensorrt-rtx", "openvino", "onnx")
     assert PRECISIONS == ("auto", "fp32", "bf16", "fp16", "int8")
 
 

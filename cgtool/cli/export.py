@@ -116,7 +116,6 @@ def export(
     cgtool export --format openvino --int8 --calibration photos/
     """
     from cgtool.backends.spec import BuildOptions
-    from cgtool.models.lookup import find_models
     from cgtool.tasks import export as task
 
     if size is not None:
@@ -145,17 +144,28 @@ def export(
     )
     specs = task.plan(request, engines_dir)
     if dry_run:
-        for spec in specs:
-            text = json.dumps(_described(spec), ensure_ascii=False) if as_json else f"{spec.label} -> {spec.folder}"
-            click.echo(text)
+        _show_plan(specs, as_json=as_json)
         return
     done = _run(specs, request, as_json=as_json)
     if not as_json:
         _table(done)
-    damaged = [] if models else find_models(engines_dir)[1]
-    for problem in damaged:
-        click.echo(f"error: {problem}", err=True)
+    damaged = not models and _tell_damaged(engines_dir)
     ctx.exit(1 if damaged or any(result.status == "failed" for result in done) else 0)
+
+
+def _show_plan(specs: list[EngineSpec], *, as_json: bool) -> None:
+    for spec in specs:
+        click.echo(json.dumps(_described(spec), ensure_ascii=False) if as_json else f"{spec.label} -> {spec.folder}")
+
+
+def _tell_damaged(engines_dir: Path | None) -> bool:
+    """Name the model folders that could not be read; whether there are any."""
+    from cgtool.models.lookup import find_models
+
+    _, problems = find_models(engines_dir)
+    for problem in problems:
+        click.echo(f"error: {problem}", err=True)
+    return bool(problems)
 
 
 def _one_of(**flags: bool) -> EnginePrecision | None:

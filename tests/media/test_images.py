@@ -56,9 +56,10 @@ def test_ordinary_and_odd_files_look_as_another_decoder_shows_them(shared_data: 
     assert len(paths) == 18
     for path in paths:
         image = read_image(path)
-        shown = cv2.imread(str(path))  # turns by EXIF too, except WebP
+        turned = path.suffix == ".webp"  # OpenCV turns by EXIF too, but WebP in some releases only
+        shown = cv2.imread(str(path), cv2.IMREAD_COLOR | (cv2.IMREAD_IGNORE_ORIENTATION if turned else 0))
         assert shown is not None
-        if path.name == "hopper_orientation_8.webp":
+        if turned:
             shown = np.rot90(shown)
         assert difference(image.pixels, shown[..., ::-1].astype(np.uint8)) < 1, path.name
         assert not image.damaged

@@ -37,6 +37,19 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class MapGrid:
+    """The maps that a map network gives instead of a picture.
+
+    Attributes:
+        stride: Side of a cell, in pixels of what the network sees.
+        knots: Brightness knots; there are 7 maps for each.
+    """
+
+    stride: int
+    knots: int
+
+
+@dataclass(frozen=True)
 class GeneratorSource:
     """A generator that a backend may run, described without loading it.
 
@@ -51,6 +64,7 @@ class GeneratorSource:
         direction: ``A_to_B`` or ``B_to_A`` of its model.
         places: Folders that may hold engines compiled of it, which may not exist; a model's own folder comes first.
         origin: Its model; None for a bare checkpoint, of which no engines are exported.
+        maps: The maps that it gives; None if it gives pictures.
     """
 
     key: str
@@ -60,6 +74,7 @@ class GeneratorSource:
     direction: Direction = "A_to_B"
     places: tuple[Path, ...] = ()
     origin: Origin | None = None
+    maps: MapGrid | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A network's maps in a frame's own colour space.
 
-A network says how RGB changes: with x in [-1, 1], ``result = x + gain * x + lift * luma(x) + offset``, seven numbers per
-cell and brightness knot. That is an affine map M of RGB, so C M C^-1 is one of luma and chroma, C being the frame's
+A network says how RGB changes: with x in [-1, 1], ``result = x + gain * x + lift * luma(x) + offset``, seven numbers
+per cell and brightness knot. That is an affine map M of RGB, so C M C^-1 is one of luma and chroma, C being the frame's
 matrix. Written out, with Y, U, V as differences from black and gray, in one scale, and d_R, d_G, d_B = R - Y, G - Y,
 B - Y, which depend on chroma alone:
 
@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.pictures import LUMA, Array
+from cgtool.pictures import LUMA
 
 MAPS = 7
 """Maps per knot: gain of R, G and B, lift, offset of R, G and B."""

@@ -1,8 +1,8 @@
 """Maps on a frame's own planes.
 
-Video is decoded to luma and chroma, chroma often at a quarter of the size, and encoded from them. What a network changed
-is carried out on those planes as they are: luma at full size, chroma at its own size, the same depth, matrix and range.
-No RGB frame is made (the formulas: `cgtool.change.colour_space`).
+Video is decoded to luma and chroma, chroma often at a quarter of the size, and encoded from them. What a network
+changed is carried out on those planes as they are: luma at full size, chroma at its own size, the same depth, matrix
+and range. No RGB frame is made (the formulas: `cgtool.change.colour_space`).
 
 Luma's new value is a curve of itself, cell by cell, and a share that comes from chroma; that share is computed at
 chroma's size, where the brightness that chooses between knots is luma brought to chroma's places. All arithmetic is
@@ -15,6 +15,7 @@ over place and brightness, sliced by the picture itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import cv2
 import numpy as np
@@ -98,7 +99,9 @@ class _Grid:
         across, down = step
         return Size(-(-self.size.width // across), -(-self.size.height // down))
 
-    def stretch(self, maps: int, at_once: int, rows: int, step: tuple[int, int] = (1, 1), siting: tuple[float, float] = (0, 0)) -> Stretch:
+    def stretch(
+        self, maps: int, at_once: int, rows: int, step: tuple[int, int] = (1, 1), siting: tuple[float, float] = (0, 0)
+    ) -> Stretch:
         plane = self.plane_size(step)
         (height, width), (across, down) = self._covered, step
         return Stretch(
@@ -120,7 +123,11 @@ class _Slicer:
         self._knots = recipe.knots
         self._count = recipe.count
         samples = recipe.samples
-        self._limits = None if samples.full_range else (np.full(shape, samples.black, samples.dtype), np.full(shape, samples.white, samples.dtype))
+        self._limits = (
+            None
+            if samples.full_range
+            else (np.full(shape, samples.black, samples.dtype), np.full(shape, samples.white, samples.dtype))
+        )
         self._legal = np.empty(shape, samples.dtype)
         self._hinges = [np.empty(shape, np.float32) for _ in self._knots]
         self.hinges: list[Array] = []
@@ -135,7 +142,8 @@ class _Slicer:
         rows = len(luma)
         if self._limits is not None:
             low, high = self._limits
-            luma = cv2.min(cv2.max(luma, low[:rows], self._legal[:rows]), high[:rows], self._legal[:rows])
+            legal = cv2.max(luma, low[:rows], self._legal[:rows])
+            luma = cast(Plane, cv2.min(legal, high[:rows], self._legal[:rows]))
         self.hinges = [hinge[:rows] for hinge in self._hinges]
         np.copyto(self.hinges[0], luma)
         for knot, hinge in zip(self._knots[1:], self.hinges[1:], strict=True):
@@ -147,6 +155,7 @@ class _Slicer:
 
     def quantity(self, index: int) -> Array:
         """A quantity that depends on luma; overwritten by the next call."""
+        total: Array
         total, *slopes = self.maps(index * self._count, self._count)
         for slope, hinge in zip(slopes, self.hinges, strict=False):
             cv2.accumulateProduct(slope, hinge, total)
@@ -161,8 +170,7 @@ class _ChromaPass:
         self._size = grid.plane_size(samples.step)
         rows = _band_rows(self._size.width)
         shape = (rows, self._size.width)
-        matrix = np.concatenate([recipe.mixing, recipe.level])
-        self._last = len(matrix) - 1
+        matrix = recipe.mixing
         stretch = grid.stretch(len(matrix), recipe.count, rows, samples.step, samples.siting)
         self._bands = stretch.bands
         self._slicer = _Slicer(recipe, matrix, stretch, shape)
@@ -175,7 +183,7 @@ class _ChromaPass:
         samples = self._recipe.samples
         luma = shrunk(luma, samples.step, samples.siting)
         self._slicer.load(maps)
-        outputs = [np.empty(u.shape, samples.dtype), np.empty(v.shape, samples.dtype)] if self._recipe.changes_chroma else [u, v]
+        outputs = [_empty(u, samples), _empty(v, samples)] if self._recipe.changes_chroma else [u, v]
         for index, rows in enumerate(self._bands):
             self._slicer.begin(index, luma[rows])
             news = self._band(u[rows], v[rows], self.share.interior[rows])
@@ -214,7 +222,6 @@ class _ChromaPass:
             cv2.accumulateProduct(gain, v, new_v)
             np.add(new_u, slicer.quantity(following + 1), out=new_u)
             np.add(new_v, slicer.quantity(following + 2), out=new_v)
-        np.add(share, slicer.maps(self._last, 1)[0], out=share)
         return new_u, new_v
 
 
@@ -226,7 +233,8 @@ class _LumaPass:
         samples, size = recipe.samples, grid.size
         rows = _band_rows(size.width)
         shape = (rows, size.width)
-        matrix = recipe.curve if share else np.concatenate([recipe.curve, recipe.level])
+        # The level at full size as well: pieces of a curve cancel each other, so they must be interpolated alike.
+        matrix = np.concatenate([recipe.curve, recipe.level])
         stretch = grid.stretch(len(matrix), 2, rows)
         self._bands = stretch.bands
         self._slicer = _Slicer(recipe, matrix, stretch, shape)
@@ -235,10 +243,11 @@ class _LumaPass:
     def __call__(self, luma: Plane, maps: Array) -> Plane:
         """The new luma."""
         self._slicer.load(maps)
-        output = np.empty(luma.shape, self._recipe.samples.dtype)
+        output = _empty(luma, self._recipe.samples)
         for index, rows in enumerate(self._bands):
             self._slicer.begin(index, luma[rows])
-            total = self._share.band(rows) if self._share else self._slicer.maps(len(self._recipe.curve), 1)[0].copy()
+            level = self._slicer.maps(len(self._recipe.curve), 1)[0]
+            total = level.copy() if self._share is None else np.add(level, self._share.band(rows), out=level).copy()
             self._add_curve(total)
             _write(total, output[rows], self._limits)
         return output
@@ -251,6 +260,10 @@ class _LumaPass:
             else:
                 rise = self._slicer.maps(0, 1)[0]
             cv2.accumulateProduct(rise, hinge, total)
+
+
+def _empty(like: Plane, samples: Samples) -> Plane:
+    return cast(Plane, np.empty(like.shape, samples.dtype))
 
 
 def _band_rows(width: int) -> int:

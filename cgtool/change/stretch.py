@@ -12,7 +12,7 @@ import numpy as np
 from cgtool.pictures import Array
 
 _COLUMNS = 64
-"""Columns interpolated at a time: their cells are few enough for a small matrix, and many enough for BLAS to be fast."""
+"""Columns interpolated at a time: their cells are few enough for a small matrix, yet BLAS is fast with so many."""
 
 
 class Axis:
@@ -58,9 +58,7 @@ def positions(length: int, cells: float, picture_length: int, step: int = 1, pha
 class Stretch:
     """Maps of one size on a plane of one size. Holds what was interpolated across; serves one thread."""
 
-    def __init__(
-        self, down: Array, across: Array, cells: tuple[int, int], maps: int, at_once: int, rows: int
-    ) -> None:
+    def __init__(self, down: Array, across: Array, cells: tuple[int, int], maps: int, at_once: int, rows: int) -> None:
         """Prepare the weights.
 
         Args:

@@ -128,7 +128,7 @@ class ExportOptions(TypedDict, total=False):
     """``cgtool export``'s options."""
 
     to: str | None
-    format: Literal["auto", "tensorrt", "openvino", "onnx"]
+    format: str
     fp16: bool
     fp32: bool
     bf16: bool

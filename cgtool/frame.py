@@ -8,6 +8,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from cgtool.pictures import Image
+
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 """Samples of one component, shape (height, width), or of several beside each other, (height, width, components).
 uint8 for 8 bits, uint16 for 9 to 16 bits in the low bits. Chroma has its own, smaller size. May be a strided view."""
@@ -38,7 +40,7 @@ class Frame(_Presented):
         time_base: Seconds per tick.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Image
     index: int
     pts: int
     time_base: Fraction

@@ -64,8 +64,5 @@ def resize(image: Image, size: Size) -> Image:
 
 def reduced(image: Image, lines: int) -> Image:
     """A picture with ``lines`` pixels on its short side, or as it is where that would enlarge it."""
-    width, height = present = Size.of(image)
-    scale = lines / present.short
-    if scale >= 1:
-        return image
-    return resize(image, Size(max(1, round(width * scale)), max(1, round(height * scale))))
+    size = Size.of(image)
+    return image if size.short <= lines else resize(image, size.with_short(lines))

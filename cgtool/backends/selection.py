@@ -74,10 +74,15 @@ class EngineRequest:
 
     def devices_of(self, row: Row) -> list[Device]:
         """Those of a kind's devices that are wanted, the GPU first."""
-        if row.anywhere:
+        if row.neutral:
             return list(row.devices)
         wanted: tuple[Device, ...] = ("cuda", "cpu")
         return [device for device in wanted if device in row.devices and self.device.startswith(("auto", device))]
+
+    @property
+    def neutral(self) -> bool:
+        """Whether frames are to come back as they are."""
+        return all(row.neutral for row in self.rows)
 
     @property
     def cuda_device(self) -> str:

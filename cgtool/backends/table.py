@@ -34,7 +34,7 @@ class Row:
         from_source: Whether it runs a generator that was not compiled for it: ``always``, only when it is ``asked`` for
             by name, or ``never``.
         live: How it runs a generator from its source, in words.
-        anywhere: It computes nothing, so that ``--device`` does not matter.
+        neutral: It changes nothing, so that neither ``--device`` nor any wish for a look matters.
         package: The module that it needs besides the base install, if any.
         extra: The extra of cgtool that brings the package.
         advice: What would be faster than this kind, by device.
@@ -52,7 +52,7 @@ class Row:
     automatic: tuple[Device, ...] = ()
     from_source: Literal["always", "asked", "never"] = "always"
     live: str = "compiled on the fly"
-    anywhere: bool = False
+    neutral: bool = False
     package: str | None = None
     extra: str = ""
     advice: Mapping[str, str] = field(default_factory=dict)
@@ -136,7 +136,7 @@ KINDS: dict[str, Row] = {
             precisions={"cpu": _FLOATS},
             from_source="asked",
             live="no network",
-            anywhere=True,
+            neutral=True,
         ),
     )
 }

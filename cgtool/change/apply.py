@@ -37,6 +37,7 @@ class Applier:
         Returns:
             The result, of the source's shape.
         """
+        # Texture is an offset as well, only finer: both go to its size, so that one picture is scaled to the frame's.
         offset = maps.offset
         if maps.texture is not None and self.texture > 0:
             small = Size.of(maps.texture)
@@ -63,6 +64,7 @@ def affine(source: Image, gain: Array, lift: Array, offset: Array, dtype: type[n
     """
     out = np.empty(source.shape, dtype)
     brightness = source if source.ndim == 2 else luma(source)
+    # Band by band, so that the four passes find their rows in the cache.
     for top in range(0, source.shape[0], BAND):
         rows = slice(top, top + BAND)
         cv2.multiply(gain[rows], source[rows], dst=gain[rows], dtype=cv2.CV_32F)

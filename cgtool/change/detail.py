@@ -53,6 +53,7 @@ class GuidedDetail:
             RGB, uint8, (height, width, 3), rounded.
         """
         texture = self._apply.texture > 0
+        # Of luma alone, everything is done as for a picture of one channel; the difference is added to all three.
         if not self._preserve_color:
             maps = fit(source_small, result_small, self._contrast, texture=texture)
             return np.asarray(self._apply(source, maps), np.uint8)

@@ -103,6 +103,7 @@ class Meter:
                 f"source and result differ in size ({Size.of(source)}, {Size.of(result)})",
                 hint="Measure a result of the source's size",
             )
+        # Steadiness is a matter of what the eye sees at a distance, and motion is found best there; sharpness is not.
         small_source, small_result = reduced(source, LINES), reduced(result, LINES)
         present = _Previous(luma(small_source), _unit(small_source), _unit(small_result), [])
         steadiness = self._steadiness(present)
@@ -111,6 +112,7 @@ class Meter:
         measures = Measures(*steadiness, edges, change)
 
         self.frames += 1
+        # A figure that a frame lacks (the first one has no predecessor) is left out of that figure's mean alone.
         for index, value in enumerate(astuple(measures)):
             if value is not None:
                 self._sums[index] += value
@@ -128,6 +130,8 @@ class Meter:
         present.means.append(means)
         if previous is None:
             return None, None, None, None
+        # Both errors are measured along the source's motion, where the source's frames show the same things. At a cut
+        # there is hardly such a place, or the source itself can't be predicted: then there is nothing to measure.
         flow, seen = self._flow.between(present.luma, previous.luma)
         if np.mean(seen) < LEAST_SEEN:
             return None, None, None, None
@@ -135,6 +139,7 @@ class Meter:
         if source_error > LARGEST_ERROR:
             return None, None, None, None
         result_error = warp_error(present.result, previous.result, flow, seen)
+        # Flicker takes three frames in a row: it is kept back until two of them follow the cut.
         present.means[:0] = previous.means[-1:]
         if len(previous.means) < 2:
             return result_error, source_error, None, None
@@ -160,6 +165,7 @@ def flicker(*means: tuple[Vector, Vector]) -> tuple[float, float]:
     Args:
         means: Mean RGB in [0, 1] of source and result, for three frames in a row.
     """
+    # The second difference over time is 0 for a fade, which is even, and large for what goes to and fro.
     source, result = (first - 2 * second + third for first, second, third in zip(*means, strict=True))
     brightness = abs(_LUMA @ result) - abs(_LUMA @ source)
     colour = np.linalg.norm(_colour(result)) - np.linalg.norm(_colour(source))
@@ -186,6 +192,7 @@ def _gradient(brightness: Image) -> Array:
 
 
 def _colour(rgb: Vector) -> Vector:
+    """R-Y and B-Y: the colour without the brightness."""
     return rgb[[0, 2]] - float(_LUMA @ rgb)
 
 

@@ -178,6 +178,7 @@ def _pixel_formats(encoder: str) -> tuple[str, ...]:
 def find_hardware_encoder(codec: str) -> str | None:
     """The first hardware encoder of a codec that really encodes a frame here: being listed says nothing."""
     for name in ENCODERS[codec].hardware:
+        # Builds of FFmpeg list encoders whose driver or device is absent. 256 is above every encoder's least size.
         test = ["-f", "lavfi", "-i", "color=black:size=256x256:rate=25", "-frames:v", "1", "-c:v", name]
         if ffmpeg.output_of([*test, "-f", "null", "-"]) is not None:
             return name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -33,6 +34,7 @@ from cgtool.media.outputs import publish, reserve
 from cgtool.media.planes import write_planes
 from cgtool.media.reader import VideoInfo, build_graph
 
+_PATIENCE_SECONDS = 2.0
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
 
 
@@ -108,6 +110,7 @@ class VideoWriter:
             self._clean_up()
             raise
         self._finished = False
+        self._writing = threading.Lock()
         self._nut: OutputContainer | None = None
         self._stream: VideoStream | None = None
 
@@ -118,15 +121,16 @@ class VideoWriter:
             EncoderError: ffmpeg ended; the message has its last words.
         """
         try:
-            if self._nut is None:
-                self._open_nut()
-            assert self._nut is not None
-            assert self._stream is not None
-            picture = self._convert(frame)
-            picture.pts = self._clock.tick(frame)
-            picture.time_base = self._clock.time_base
-            for packet in self._stream.encode(picture):
-                self._nut.mux(packet)
+            with self._writing:
+                if self._nut is None:
+                    self._open_nut()
+                assert self._nut is not None
+                assert self._stream is not None
+                picture = self._convert(frame)
+                picture.pts = self._clock.tick(frame)
+                picture.time_base = self._clock.time_base
+                for packet in self._stream.encode(picture):
+                    self._nut.mux(packet)
         except (av.FFmpegError, OSError) as error:
             raise self._failure() from error
 
@@ -159,10 +163,7 @@ class VideoWriter:
         return converted
 
     def _failure(self) -> EncoderError:
-        if self._nut is not None:
-            # Or PyAV would do it when the container is deleted, and some releases print that it failed.
-            with contextlib.suppress(av.FFmpegError, OSError):
-                self._nut.close()
+        self._give_up_frames()
         self._ffmpeg.close_stdin()
         code = self._ffmpeg.wait()
         if code == 0:
@@ -170,6 +171,16 @@ class VideoWriter:
             return EncoderError("ffmpeg ended before it had all frames", path=self._output.target, hint=hint)
         how = f"ended with exit code {code}" if code > 0 else f"was killed by signal {-code}"
         return EncoderError(f"ffmpeg {how}: {self._ffmpeg.last_words}", path=self._output.target)
+
+    def _give_up_frames(self) -> None:
+        """Close the way to an encoder that is gone.
+
+        PyAV would do it when the container is deleted, and some of its releases print that it failed.
+        """
+        if self._nut is not None and self._writing.acquire(timeout=_PATIENCE_SECONDS):
+            with contextlib.suppress(av.FFmpegError, OSError):
+                self._nut.close()
+            self._writing.release()
 
     def finish(self) -> None:
         """Wait for the encoder and give the output its name.
@@ -198,6 +209,7 @@ class VideoWriter:
         if not self._finished:
             try:
                 self._ffmpeg.kill()
+                self._give_up_frames()
             finally:
                 self._clean_up()
 

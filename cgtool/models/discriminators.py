@@ -60,6 +60,8 @@ class PatchDiscriminator(nn.Module):
         self.config = config
         widths = [config.ndf * min(2**level, 8) for level in range(config.n_layers + 1)]
 
+        # Ck: a 4x4 convolution with k filters, instance normalization, LeakyReLU. The first has no normalization; the
+        # last one, like the head, keeps the size, so that logits lie close.
         def layer(level: int) -> nn.Module:
             stride = 2 if level < config.n_layers else 1
             return named(

@@ -148,6 +148,7 @@ def read_model_folder(path: Path) -> ModelFolder:
         raise ModelError(f"can't be read: {error.strerror}", path=file, hint="Check its permissions.") from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"not valid JSON: {error}", path=file, hint=_COPY_HINT) from error
+    # Whatever the record holds is checked here, once: the rooms that use it need not doubt it.
     try:
         model = _parse(path, data)
         check_name(model.name)
@@ -162,6 +163,7 @@ def read_model_folder(path: Path) -> ModelFolder:
 
 def to_json(model: ModelFolder) -> str:
     """The text of the folder's `model.json`; `read_model_folder` reads it back."""
+    # The order is for human readers: what it is first, where it comes from, at length, last.
     data = {
         "format_version": FORMAT_VERSION,
         "name": model.name,

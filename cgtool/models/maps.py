@@ -29,7 +29,7 @@ from torch.nn import functional as F
 
 from cgtool.errors import ModelError
 from cgtool.models.generator import Generator
-from cgtool.models.layers import accurate
+from cgtool.models.layers import MOST_FILTERS, accurate, check_ranges
 from cgtool.pictures import LUMA
 
 MAPS = 7
@@ -56,8 +56,14 @@ class MapsConfig:
     contrast: float = 0.2
 
     def __post_init__(self) -> None:
-        if min(self.width, self.blocks, self.knots) < 1 or not 0 <= self.contrast <= 1:
-            raise ModelError("a maps generator needs at least 1 channel, block and knot", hint=f"Got {self}.")
+        check_ranges(
+            "a maps generator",
+            width=(self.width, 1, MOST_FILTERS),
+            blocks=(self.blocks, 1, 128),
+            knots=(self.knots, 1, 64),
+        )
+        if not 0 <= self.contrast <= 1:
+            raise ModelError(f"contrast is {self.contrast}, not from 0 to 1")
         if self.map_stride not in (2, 4, 8):
             raise ModelError(f"map_stride is {self.map_stride}", hint="Known are 2, 4 and 8.")
 

@@ -70,6 +70,8 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Map float (batch, 3, height, width) in [-1, 1] to logits (batch, 4, 8 or 12, height / 32, width / 32)."""
+        # Across channels (CCM in the paper), then across scales, from the coarsest up (CSM): each scale's mixture is
+        # added to the next larger one's. A head judges each, and brings its logits to the coarsest grid.
         features = [mix(taken) for mix, taken in zip(self.mix_channels, self._features[0](image), strict=True)]
         mixed = features.pop()
         logits = [self.heads[-1](mixed)]
@@ -78,6 +80,7 @@ class ProjectedDiscriminator(nn.Module):
             mixed = self.mix_scales[level](features[level] + larger)
             logits.append(self.heads[level](mixed))
         scales, size = len(logits), logits[0].shape[2:]
+        # The judges beside the four heads have as many logits as those together, hence as much say in the mean.
         if self.patches is not None:
             logits += scales * [F.adaptive_avg_pool2d(self.patches(image), size)]
         if self.tone is not None:

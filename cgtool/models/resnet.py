@@ -67,6 +67,9 @@ class ResNetGenerator(Generator):
         self.config = config
         k = config.ngf
 
+        # In the paper's notation. c7s1-k: a 7x7 convolution with k filters; dk: a 3x3 convolution with k filters that
+        # halves the size; Rk: a residual block of k filters; uk: the reverse of dk. Each but the last is followed by
+        # instance normalization and ReLU.
         def norm(channels: int) -> nn.Module:
             return nn.InstanceNorm2d(channels, affine=config.affine)
 

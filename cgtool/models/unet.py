@@ -60,6 +60,8 @@ class UNetGenerator(Generator):
         widths = [config.ngf * min(2**level, 8) for level in range(config.downs)]
         bottom = config.downs - 1
 
+        # Levels count from the largest size, 0, to the bottom. Activations come before the convolutions, as pix2pix has
+        # them, so that a skip carries features that are not yet rectified.
         def down(level: int) -> nn.Module:
             inputs = widths[level - 1] if level else config.input_channels
             return named(
@@ -71,6 +73,7 @@ class UNetGenerator(Generator):
             )
 
         def up(level: int) -> nn.Module:
+            # Above the bottom, half of the inputs come from the level below and half from the encoder's own level.
             inputs = widths[level] if level == bottom else 2 * widths[level]
             outputs = widths[level - 1] if level else config.output_channels
             return named(
@@ -91,6 +94,7 @@ class UNetGenerator(Generator):
 
         The result is in [-1, 1] too. Height and width are multiples of ``stride``.
         """
+        # The bottom's features begin the decoder; the others wait for it, last in, first out.
         features = image
         skips = []
         for down in self.down:

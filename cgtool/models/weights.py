@@ -130,6 +130,7 @@ def save_model_folder(
     nets = [generators[direction] for direction in DIRECTIONS if direction in generators]
     if not nets or any(net.config != nets[0].config for net in nets):
         raise ModelError("needs one or two generators of the same structure", path=path)
+    # Everything that can be refused is refused before anything is written.
     dtype = torch.float16 if half else torch.float32
     files = {direction: _serialize(net, dtype, path) for direction, net in generators.items()}
     model = ModelFolder(

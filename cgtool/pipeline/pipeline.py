@@ -153,6 +153,8 @@ class Pipeline(Generic[T]):
         Raises:
             BaseException: Whatever a source, stage or sink raised first.
         """
+        # The caller's thread only watches. It wakes ten times a second, so that Ctrl-C is heard, which Python delivers
+        # between two instructions of the main thread.
         try:
             for thread in self._threads:
                 thread.start()
@@ -165,6 +167,8 @@ class Pipeline(Generic[T]):
             yield self._progress
         finally:
             self._stop()
+            # A thread that waits for a queue is woken by that; one that waits for a child process by ``interrupt``. One
+            # that hangs in foreign code is left behind.
             if any(thread.is_alive() for thread in self._threads):
                 self._interrupt()
                 deadline = time.monotonic() + _JOIN_SECONDS

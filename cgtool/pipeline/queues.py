@@ -79,6 +79,7 @@ class ByteQueue(Generic[T]):
     def stop(self) -> None:
         """Wake both sides with ``Stopped`` and let go of what is inside."""
         with self._changed:
+            # Items may be frames of 4K: their memory is given back at once, not when the queue goes.
             self._stopped = True
             self._items.clear()
             self._bytes = 0

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, cast
+from typing import Literal
 
 from cgtool.backends import timings
 from cgtool.backends.base import Backend, GeneratorSource
@@ -90,14 +90,14 @@ def lay_out(request: ConvertRequest) -> Batch:
         UsageError: Something that was asked for can't be.
         ModelError: The model is damaged.
     """
-    engine = EngineRequest(cast(Any, request.engine), request.device, request.precision)
+    engine = EngineRequest(request.engine, request.device, request.precision)
     model = request.choose_model()
     output = None if request.output is None else os.fspath(request.output)
     jobs = plan(
         request.input_names, output, model.target, recursive=request.recursive, skip_existing=request.skip_existing
     )
     # The identity engine is there to show that nothing changes, so no wish for a look applies to it.
-    look = NEUTRAL if request.engine == "identity" else request.over(model.look)
+    look = NEUTRAL if engine.neutral else request.over(model.look)
     engine = replace(engine, latency=all(job.is_image for job in jobs))
     batch = Batch(request, model, engine, look, jobs)
     for container in batch.containers.values():

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from cgtool.backends import machine
 from cgtool.backends.base import Backend
-from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.backends.onnx.backend import ONNXBackend
 from cgtool.backends.openvino.backend import OpenVINOBackend, default_precision
 from cgtool.backends.torch.backend import TorchBackend
@@ -187,15 +186,6 @@ def test_closes_twice_and_then_refuses_to_run(name: str, sources: Sources, video
     backend.close()
     with pytest.raises(EngineError, match="closed"):
         backend.infer(video_frames[:1])
-
-
-def test_identity_gives_frames_back(video_frames: NDArray[np.uint8]) -> None:
-    with IdentityBackend() as backend:
-        assert isinstance(backend, Backend)
-        result = backend.infer(video_frames)
-        np.testing.assert_array_equal(result, video_frames)
-        assert not np.shares_memory(result, video_frames)
-    backend.close()
 
 
 @pytest.mark.gpu

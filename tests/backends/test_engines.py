@@ -18,7 +18,7 @@ from cgtool.backends.base import BackendInfo, GeneratorSource
 from cgtool.backends.engines import FoundEngine, engines_of
 from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.backends.manifest import EngineFile, read_manifest
-from cgtool.backends.opening import Opened, WithinProfile
+from cgtool.backends.opening import Opened
 from cgtool.backends.openvino import backend as openvino_backend
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.backends.spec import SUFFIX, Shapes
@@ -300,38 +300,6 @@ def test_a_foreign_plan_is_explained_and_the_next_is_taken(
     chosen, _ = opened(no_torch)
     assert any("tensorrt: the plan is foreign" in reason for reason in chosen.reasons)
     assert chosen.backend.info.engine != "tensorrt"
-
-
-class Counting(IdentityBackend):
-    """Counts what is asked of it."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[int, ...]] = []
-        self.closed = 0
-
-    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        self.seen.append(frames.shape[:3])
-        return frames
-
-    def close(self) -> None:
-        self.closed += 1
-
-
-def test_the_other_engine_is_opened_when_it_is_needed() -> None:
-    first, second, openings = Counting(), Counting(), []
-
-    def open_other() -> Opened:
-        openings.append(second)
-        return Opened(second, [], [])
-
-    with WithinProfile(first, SHAPES, open_other) as backend:
-        for height in (64, 128, 31):
-            frames = np.zeros((9, height, 48, 3), np.uint8)
-            assert backend.infer(frames).shape == frames.shape
-        backend.infer(np.zeros((1, 64, 129, 3), np.uint8))
-    assert first.seen == [(9, 64, 48), (9, 128, 48)], "a batch of any size is the engine's own matter"
-    assert second.seen == [(9, 31, 48), (1, 64, 129)]
-    assert (len(openings), first.closed, second.closed) == (1, 1, 1)
 
 
 def test_the_cache_keeps_what_has_no_place(source: GeneratorSource, compiled: Path) -> None:

@@ -1,11 +1,9 @@
-"""Model folders: what model.json must say, where models are found, and which one is meant."""
+"""Model folders: what model.json must say."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,44 +11,7 @@ import pytest
 
 from cgtool.errors import ModelError, UsageError
 from cgtool.models.folder import check_domains, check_name, checkpoint_key, engine_key, read_model_folder, to_json
-from cgtool.models.lookup import default_engines_dir, find_models, resolve, search_path
-
-HASH = "0" * 64
-
-
-def described(
-    name: str, domains: tuple[str, str], directions: tuple[str, ...] = ("A_to_B", "B_to_A")
-) -> dict[str, Any]:
-    return {
-        "format_version": 1,
-        "name": name,
-        "domains": list(domains),
-        "architecture": {"type": "resnet", "blocks": 6},
-        "stride": 4,
-        "training_scale": 286,
-        "weights": {direction: {"file": f"{direction}.safetensors", "sha256": HASH} for direction in directions},
-        "defaults": {"size": 286, "smooth": 0.8, "texture": 0.25},
-        "provenance": {"note": "made for a test"},
-    }
-
-
-def put(place: Path, data: dict[str, Any], *, folder: str | None = None) -> Path:
-    path = place / (folder or data["name"])
-    path.mkdir(parents=True)
-    (path / "model.json").write_text(json.dumps(data))
-    for direction in data["weights"]:
-        (path / f"{direction}.safetensors").touch()
-    return path
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, from which only the shipped models are found."""
-    place = tmp_path / "elsewhere"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    monkeypatch.delenv("CGTOOL_ENGINES", raising=False)
-    return place
+from tests.models.records import HASH, described, put
 
 
 def test_model_json_is_read_and_written_back(tmp_path: Path) -> None:
@@ -181,80 +142,6 @@ def test_names_and_domains_of_other_scripts_are_welcome() -> None:
     check_domains(("夏", "冬"))
 
 
-def test_places_are_searched_in_order_and_once(
-    tmp_path: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shipped = search_path(None)
-    assert [path.name for path in shipped] == ["engines"]
-    given, environment = tmp_path / "given", tmp_path / "environment"
-    for place in (given, environment, elsewhere / "engines"):
-        place.mkdir()
-    monkeypatch.setenv("CGTOOL_ENGINES", str(environment))
-    assert search_path(given) == [given, environment, Path("engines"), *shipped]
-    assert search_path(elsewhere / "engines") == [elsewhere / "engines", environment, *shipped]
-    monkeypatch.setenv("CGTOOL_ENGINES", str(tmp_path / "absent"))
-    assert search_path(None) == [Path("engines"), *shipped]
-    with pytest.raises(UsageError, match="no folder"):
-        search_path(tmp_path / "absent")
-
-
-def test_new_models_go_to_the_first_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert default_engines_dir(None) == Path("engines")
-    monkeypatch.setenv("CGTOOL_ENGINES", "/somewhere")
-    assert default_engines_dir(None) == Path("/somewhere")
-    assert default_engines_dir(Path("here")) == Path("here")
-
-
-def test_the_first_of_a_name_wins_and_damage_is_reported(tmp_path: Path, elsewhere: Path) -> None:
-    first, second = tmp_path / "given", elsewhere / "engines"
-    put(first, described("art", ("photo", "monet")))
-    put(second, described("art", ("photo", "cezanne")))
-    put(second, described("horses", ("horse", "zebra")))
-    (put(first, described("broken", ("x", "y"))) / "model.json").write_text("{")
-    (first / ".art.1.part" / "new").mkdir(parents=True)
-    (first / "notes").mkdir()
-    models, problems = find_models(first)
-    assert {model.name: model.domains[1] for model in models}["art"] == "monet"
-    assert "horses" in {model.name for model in models}
-    assert [problem.path for problem in problems] == [str(first / "broken" / "model.json")]
-
-
-def test_a_domain_picks_model_and_direction(tmp_path: Path) -> None:
-    put(tmp_path, described("art", ("photo", "monet")))
-    put(tmp_path, described("late", ("photo", "monet")))
-    put(tmp_path, described("one-way", ("horse", "zebra"), ("A_to_B",)))
-    choice = resolve("Monet", None, tmp_path)
-    assert (choice.folder.name, choice.direction, choice.target) == ("art", "A_to_B", "monet")
-    choice = resolve("photo", None, tmp_path)
-    assert (choice.folder.name, choice.direction, choice.target) == ("art", "B_to_A", "photo")
-    choice = resolve("photo", "late", tmp_path)
-    assert (choice.folder.name, choice.direction) == ("late", "B_to_A")
-    choice = resolve(None, "one-way", tmp_path)
-    assert (choice.direction, choice.target) == ("A_to_B", "zebra")
-    choice = resolve("monet", str(tmp_path / "late"), None)
-    assert (choice.folder.name, choice.direction) == ("late", "A_to_B")
-
-
-def test_requests_that_no_model_meets_say_what_is_known(tmp_path: Path) -> None:
-    put(tmp_path, described("art", ("photo", "monet")))
-    put(tmp_path, described("one-way", ("horse", "zebra"), ("A_to_B",)))
-    (put(tmp_path, described("broken", ("x", "y"))) / "model.json").write_text("{")
-    with pytest.raises(UsageError, match=r"no model leads to 'horse'.*monet, photo, zebra.*Passed over .*broken"):
-        resolve("horse", None, tmp_path)
-    with pytest.raises(UsageError, match=r"does not lead to 'zebra'.*: monet, photo\."):
-        resolve("zebra", "art", tmp_path)
-    with pytest.raises(UsageError, match=r"not given.*: monet, photo\."):
-        resolve(None, "art", tmp_path)
-    with pytest.raises(UsageError, match="not given"):
-        resolve(None, None, tmp_path)
-    with pytest.raises(UsageError, match=r"called 'absent'.*art, one-way"):
-        resolve("monet", "absent", tmp_path)
-    with pytest.raises(ModelError, match="not valid JSON"):
-        resolve("x", "broken", tmp_path)
-    with pytest.raises(ModelError, match=r"no model\.json"):
-        resolve("x", str(tmp_path), tmp_path)
-
-
 def test_keys_follow_structure_weights_and_direction(tmp_path: Path) -> None:
     data = described("art", ("photo", "monet"))
     data["weights"]["B_to_A"]["sha256"] = "1" * 64
@@ -268,8 +155,3 @@ def test_keys_follow_structure_weights_and_direction(tmp_path: Path) -> None:
     # Spelled out: engines that users compiled stay valid until the graph's version changes.
     text = f'{{"architecture":{{"blocks":6,"type":"resnet"}},"graph":2,"weights":"{HASH}"}}'
     assert engine_key(model, "A_to_B") == hashlib.sha256(text.encode()).hexdigest()
-
-
-def test_finding_models_imports_no_framework() -> None:
-    script = "import sys, cgtool.tasks.models as m; m.list_models(None); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -22,7 +22,6 @@ from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.backends.manifest import EngineFile, read_manifest
 from cgtool.backends.onnx import export as onnx_export
 from cgtool.backends.onnx.kind import ONNX
-from cgtool.backends.openvino import ir
 from cgtool.backends.openvino.backend import default_precision
 from cgtool.backends.proof import prove
 from cgtool.backends.selection import EngineRequest, open_backend
@@ -378,17 +377,6 @@ def test_a_missing_nncf_yields_the_line_to_run(
     monkeypatch.setitem(sys.modules, "nncf", None)
     with pytest.raises(UsageError, match=r"pip install 'cgtool\[int8\]'"):
         result(compiled, precision="int8", calibration=photos_folder)
-
-
-def test_a_graph_that_openvino_can_not_convert_is_an_error() -> None:
-    with pytest.raises(EngineError, match="openvino: the graph can't be converted"):
-        ir.to_ir(b"no graph", half=True)
-
-
-def test_ir_holds_its_weights_in_half(compiled: Path) -> None:
-    graph_bytes = (compiled / "A_to_B-onnx-fp32.onnx").read_bytes()
-    full, half = (len(ir.to_ir(graph_bytes, half=choice)[1]) for choice in (False, True))
-    assert half < 0.6 * full
 
 
 # Photographs

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from cgtool.cli.measure import measure as command
 from cgtool.errors import MediaError, UsageError
 from cgtool.tasks.measure import MeasuredFrame, measure
 from tests.media.probe import make
@@ -71,15 +68,3 @@ def test_other_size_is_refused(short: Path, tmp_path: Path) -> None:
     small = make(tmp_path / "small.mkv", "-i", short, "-vf", "scale=160:90", "-c:v", "ffv1")
     with pytest.raises(UsageError, match="differ in size"):
         last(short, small)
-
-
-def test_the_command(short: Path, tmp_path: Path) -> None:
-    plot = tmp_path / "plot.png"
-    shown = CliRunner().invoke(command, [str(short), str(short), "--plot", str(plot)])
-    assert shown.exit_code == 0, shown.output
-    assert "E_warp of the result" in shown.output
-    assert "DIS" in shown.output, "the protocol is named"
-    assert plot.read_bytes()[:4] == b"\x89PNG"
-    told = json.loads(CliRunner().invoke(command, [str(short), str(short), "--json"]).output)
-    assert told["frames"] == 12
-    assert {"warp_error", "source_warp_error", "brightness_flicker", "colour_flicker", "edges", "change"} <= set(told)

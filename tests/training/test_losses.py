@@ -58,7 +58,9 @@ def test_a_loss_is_added_in_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path:
     torch.testing.assert_close(found["dark_A"], 3 * fake_y.mean())
     torch.testing.assert_close(found["dark_B"], 3 * fake_x.mean())
     line = {"step": 1, "epoch": 0, "seconds": 0.1, "data_seconds": 0.0}
-    write_report(tmp_path / "report.html", "toy", {}, [{**line, **{name: float(v) for name, v in found.items()}}])
+    write_report(
+        tmp_path / "report.html", "toy", {}, [{**line, **{name: value.item() for name, value in found.items()}}]
+    )
     assert "<th>dark_A</th>" in (tmp_path / "report.html").read_text()
 
 

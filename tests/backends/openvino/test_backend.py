@@ -9,20 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import nn
 
 from cgtool.backends.base import GeneratorSource
 from cgtool.backends.openvino.backend import OpenVINOBackend
-from cgtool.errors import EngineError, ModelError
-from tests.backends.support import Sources, source_of
+from cgtool.errors import EngineError
+from tests.backends.support import Sources
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 24, 40, 3), dtype=np.uint8)
-
-
-@pytest.fixture
-def tiny() -> GeneratorSource:
-    """A source that is exported quickly."""
-    return source_of(nn.Conv2d(3, 3, 3, padding=1).eval(), 4, "tiny")
 
 
 @pytest.fixture
@@ -85,45 +78,6 @@ def test_a_failed_frame_leaves_the_backend_usable(cached: GeneratorSource) -> No
         with pytest.raises(EngineError, match="resnet failed"):
             backend.infer(np.zeros((3, 24, 40, 4), np.uint8))  # no picture has four channels
         np.testing.assert_array_equal(backend.infer(FRAMES), before)
-
-
-def test_a_damaged_graph_is_made_anew(own_cache: Path, tiny: GeneratorSource) -> None:
-    with OpenVINOBackend(tiny) as backend:
-        before = backend.infer(FRAMES)
-        assert backend.warnings == []
-        assert backend.notes == [f"tiny was prepared once and kept in {own_cache / 'graphs'}; later starts are faster"]
-    (path,) = (own_cache / "graphs").iterdir()
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    for blob in (own_cache / "openvino").iterdir():
-        blob.chmod(0o600)
-        blob.write_bytes(b"not a blob")
-    with OpenVINOBackend(tiny) as backend:
-        np.testing.assert_array_equal(backend.infer(FRAMES), before)
-        assert backend.warnings == []
-    (again,) = (own_cache / "graphs").iterdir()
-    assert again.read_bytes() == whole
-
-
-def test_a_cache_folder_that_cannot_be_written_is_a_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: GeneratorSource
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("CGTOOL_CACHE", str(tmp_path / "file" / "cache"))
-    with OpenVINOBackend(tiny) as backend:
-        assert backend.infer(FRAMES).std() > 0
-        (warning,) = backend.warnings
-    assert "file/cache/graphs: the prepared network can't be kept (Not a directory)" in warning
-    assert "CGTOOL_CACHE" in warning
-
-
-def test_a_damaged_model_is_the_error_that_is_seen(own_cache: Path) -> None:
-    def load() -> None:
-        raise ModelError("truncated", path="latest_net_G_A.pth")
-
-    source = GeneratorSource("key", "label", 4, load)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match=r"latest_net_G_A\.pth: truncated"):
-        OpenVINOBackend(source)
 
 
 def test_ctrl_c_after_two_backends_is_no_crash(cached: GeneratorSource) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from numpy.typing import NDArray
 
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import EngineError
@@ -48,6 +50,11 @@ class MapGrid:
     stride: int
     knots: int
 
+    @property
+    def channels(self) -> int:
+        """How many maps there are: 7 for each knot."""
+        return 7 * self.knots
+
 
 @dataclass(frozen=True)
 class GeneratorSource:
@@ -76,6 +83,19 @@ class GeneratorSource:
     origin: Origin | None = None
     maps: MapGrid | None = None
 
+    @property
+    def cell(self) -> int | None:
+        """Side of a cell of the maps, in pixels; None for pictures."""
+        return None if self.maps is None else self.maps.stride
+
+    def shape_of(self, frames: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what an engine gives for frames of shape (batch, height, width, 3)."""
+        if self.maps is None:
+            return frames
+        batch, height, width, _ = frames
+        side = self.maps.stride
+        return batch, self.maps.channels, -(-height // side), -(-width // side)
+
 
 @dataclass(frozen=True)
 class BackendInfo:
@@ -103,7 +123,7 @@ class Backend(Protocol):
         """Which engine runs, on which device and how."""
         ...
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames.
 
         Args:
@@ -111,8 +131,9 @@ class Backend(Protocol):
                 least 1, C-contiguous.
 
         Returns:
-            The same shape and dtype, values rounded (not truncated) from the network's [-1, 1]. It belongs to the
-            caller: no later call writes into it.
+            The same shape and dtype, values rounded (not truncated) from the network's [-1, 1]. Of a map network:
+            its maps, float32, shape (batch, knots * 7, h, w), knot by knot from dark to bright; h and w are height and
+            width over the side of a cell, rounded up. It belongs to the caller: no later call writes into it.
 
         Raises:
             OutOfMemoryError: The device's memory does not hold this batch.
@@ -148,7 +169,7 @@ class Engine(ABC):
     warnings: Sequence[str] = ()
 
     @abstractmethod
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `Backend.infer`)."""
 
     @abstractmethod

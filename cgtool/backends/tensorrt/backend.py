@@ -18,10 +18,11 @@ The code has not yet run on a GPU: ``make test-tensorrt`` proves it on a machine
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cgtool.backends.base import BackendInfo, Engine, closed, counted
@@ -140,7 +141,7 @@ class TensorRTBackend(Engine):
                     raise self._log.failure(f"tensorrt: {label} can't be opened on {device}")
                 self._slots.append(_Slot(self._cuda, context))
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `cgtool.backends.base.Backend.infer`).
 
         Raises:

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cgtool.backends.base import BackendInfo, Engine, closed, counted
@@ -149,7 +150,7 @@ class TensorRTBackend(Engine):
                     raise self._log.failure(f"{library.kind}: {label} can't be opened on {device}")
                 self._slots.append(_Slot(self._cuda, context, output))
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `cgtool.backends.base.Backend.infer`).
 
         Raises:

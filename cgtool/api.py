@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast
 
 from cgtool.conversion.events import Event, Finished, Result
 from cgtool.conversion.model import Model as Model
@@ -193,7 +193,7 @@ def train_events(
     name: str,
     a: FileName | None = None,
     b: FileName | None = None,
-    preset: Literal["paper", "fast", "season", "painting", "tiny", "seed"] = "paper",
+    preset: str = "paper",
     runs_dir: FileName = "runs",
     engines_dir: FileName | None = None,
     init: FileName | None = None,
@@ -207,7 +207,7 @@ def train_events(
         domains: Both domains, as ``"summer,winter"`` or a tuple.
         name: Of the run and the model.
         a, b: Folders of images of each domain, instead of ``data``.
-        preset: Where options begin.
+        preset: Where options begin: a key of `cgtool.training.presets.PRESETS`.
         runs_dir, engines_dir: Where the run's and the model's folder go.
         init, save_init: Folders of a warm start to begin with, and to write.
         options: Everything else that ``cgtool train --help`` lists.

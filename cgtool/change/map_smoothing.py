@@ -82,15 +82,15 @@ class MapSmoother:
 
     def _step(self, source: Image, maps: Array, pts_seconds: float) -> Array:
         last, cells = self._history, Size.of(maps)
+        if last is not None and maps.shape == last.maps.shape and np.array_equal(source, last.source):
+            self._history = replace(last, pts_seconds=pts_seconds)
+            return last.maps
         brightness = reduced(luma(source), FLOW_LINES)
         present = np.asarray(cv2.resize(source, cells, interpolation=cv2.INTER_AREA), np.float32)
         first = _History(pts_seconds, source, brightness, present, maps)
         if last is None or last.source.shape != source.shape or last.maps.shape != maps.shape:
             self._history = first
             return maps
-        if np.array_equal(source, last.source):
-            self._history = replace(last, pts_seconds=pts_seconds)
-            return last.maps
 
         # The witness, moved along the flow, and how far it departs from the present source.
         flow, seen = self._follow(brightness, last.brightness, cells)

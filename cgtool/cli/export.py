@@ -126,10 +126,7 @@ def export(
     from cgtool.backends.spec import BuildOptions
     from cgtool.tasks import export as task
 
-    if size is not None:
-        if smallest or best or largest:
-            raise UsageError("--size is --min, --opt and --max in one", hint="Give either")
-        smallest = best = largest = size
+    smallest, best, largest = _sizes(size, smallest, best, largest)
     request = task.ExportRequest(
         models=models,
         to=to,
@@ -156,8 +153,6 @@ def export(
         _show_plan(specs, as_json=as_json)
         return
     done = _run(specs, request, as_json=as_json)
-    if not as_json:
-        _table(done)
     damaged = not models and _tell_damaged(engines_dir)
     ctx.exit(1 if damaged or any(result.status == "failed" for result in done) else 0)
 
@@ -175,6 +170,15 @@ def _tell_damaged(engines_dir: Path | None) -> bool:
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
     return bool(problems)
+
+
+def _sizes(size: Size | None, *sizes: Size | None) -> tuple[Size | None, ...]:
+    """``--min``, ``--opt`` and ``--max``, or what ``--size`` says of all three."""
+    if size is None:
+        return sizes
+    if any(sizes):
+        raise UsageError("--size is --min, --opt and --max in one", hint="Give either")
+    return size, size, size
 
 
 def _gpus(text: str) -> tuple[str, ...]:
@@ -223,6 +227,8 @@ def _run(specs: list[EngineSpec], request: ExportRequest, *, as_json: bool) -> l
                     console.print(f"error: {event.error}", style="red", markup=False, highlight=False)
             else:
                 bars.update(overall, description=event.spec.label)
+    if not as_json:
+        _table(done)
     return done
 
 

@@ -111,13 +111,17 @@ class Colour:
         """Weights of red and blue in luma."""
         return _LUMA_WEIGHTS[self.assumed_matrix]
 
+    @property
+    def _as_source(self) -> str:
+        """The scale filter's arguments for what comes in."""
+        return f"in_color_matrix={_SCALE_MATRIX_NAMES[self.assumed_matrix]}:in_range={_range_name(self.full_range)}"
+
     def small_filters(self, size: Size) -> list[tuple[str, str]]:
         """FFmpeg filters (name, arguments) from this colour to full-range RGB of a smaller size, in one pass."""
         flags = "flags=area+accurate_rnd"
         if self.is_rgb:
             return [("scale", f"{size.width}:{size.height}:{flags}"), ("format", "pix_fmts=rgb24")]
-        source = f"in_color_matrix={_SCALE_MATRIX_NAMES[self.assumed_matrix]}:in_range={_range_name(self.full_range)}"
-        scale = f"{size.width}:{size.height}:{source}:out_range=pc:{flags}"
+        scale = f"{size.width}:{size.height}:{self._as_source}:out_range=pc:{flags}"
         return [("scale", scale), ("format", "pix_fmts=rgb24")]
 
     def decode_filters(self) -> list[tuple[str, str]]:
@@ -129,8 +133,7 @@ class Colour:
         flags = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
         if self.is_rgb:
             return [("scale", flags), ("format", "pix_fmts=rgb24")]
-        source = f"in_color_matrix={_SCALE_MATRIX_NAMES[self.assumed_matrix]}:in_range={_range_name(self.full_range)}"
-        target = "out_range=pc"
+        source, target = self._as_source, "out_range=pc"
         if self.hdr:
             primaries = _PRIMARIES_NAMES.get(self.primaries, "bt2020")
             source += f":in_primaries={primaries}:in_transfer={_TRANSFER_NAMES[self.transfer]}"

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
-from av.codec.context import Flags
+from av.codec.context import CodecContext, Flags
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
+from cgtool.media.containers import SourceStream
 
 _MOST_ERRORS = 1000
 """Give up on a stream after this many packets in a row that won't decode: it is damaged beyond use."""
@@ -285,3 +286,24 @@ def _reason(error: Exception) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def source_stream(stream: Stream) -> SourceStream:
+    """A stream of a source file, as the table of containers judges it."""
+    return SourceStream(
+        index=stream.index,
+        kind=stream.type,
+        codec=_codec_name(cast(CodecContext | None, stream.codec_context)),
+        is_default=bool(stream.disposition & Disposition.default),
+        is_picture=bool(stream.disposition & Disposition.attached_pic),
+        language=stream.language,
+        file_name=readable(stream.metadata.get("filename", "")) or None,
+        begin_seconds=None if stream.start_time is None else stream.start_time * (stream.time_base or Fraction(0)),
+    )
+
+
+def _codec_name(context: CodecContext | None) -> str:
+    if context is None:  # attachments, and codecs that PyAV doesn't know
+        return "unknown"
+    name = context.codec.canonical_name
+    return "aac_adts" if name == "aac" and not context.extradata else name

@@ -13,17 +13,16 @@ from typing import cast
 
 import av
 import numpy as np
-from av.codec.context import CodecContext
 from av.filter import Graph
 from av.sidedata.sidedata import SideData
-from av.stream import Disposition, Stream
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.colour import UNSPECIFIED, Colour, is_rgb_format
 from cgtool.media.containers import SourceStream
-from cgtool.media.decoder import Decoder, readable
+from cgtool.media.decoder import Decoder, source_stream
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
 from cgtool.pictures import Image, Size
@@ -229,7 +228,7 @@ class VideoReader:
 
     def streams(self) -> list[SourceStream]:
         """Every stream of the file, in its order."""
-        return [_source_stream(stream) for stream in self._decoder.container.streams]
+        return [source_stream(stream) for stream in self._decoder.container.streams]
 
     def frames(self) -> Iterator[Frame]:
         """Every presented frame in order, in RGB. Can be iterated once.
@@ -246,12 +245,8 @@ class VideoReader:
         Frames have the first one's size and format (``info.pixel_format``), which must not be None, and meaning
         (``info.colour``).
         """
-        name = self.info.pixel_format
-        assert name is not None
-        self._note_losses(in_rgb=False)
-        for index, (decoded, pts) in enumerate(self._presented()):
-            planes = tuple(self._orientation.apply(plane) for plane in read_planes(self._as_first(decoded)))
-            yield PlanarFrame(name, planes, index, pts, self._decoder.time_base)
+        for frame, _ in self._as_decoded():
+            yield frame
 
     def planes_and_small(self, size: Size) -> Iterator[tuple[PlanarFrame, Image]]:
         """Every presented frame as `planar_frames` gives it, and beside it a small picture of it, made in one pass.
@@ -259,17 +254,20 @@ class VideoReader:
         Args:
             size: The picture's size; it is RGB, uint8, upright.
         """
+        coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
+        graph = build_graph(self._first, self._decoder.time_base, self._colour.small_filters(coded))
+        for frame, decoded in self._as_decoded():
+            yield frame, self._upright(_through(graph, decoded))
+
+    def _as_decoded(self) -> Iterator[tuple[PlanarFrame, VideoFrame]]:
+        """Every presented frame's planes, upright, and the frame in the first one's size and format."""
         name = self.info.pixel_format
         assert name is not None
         self._note_losses(in_rgb=False)
-        coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
-        graph = build_graph(self._first, self._decoder.time_base, self._colour.small_filters(coded))
         for index, (decoded, pts) in enumerate(self._presented()):
             frame = self._as_first(decoded)
-            small = _through(graph, frame).to_ndarray().astype(np.uint8, copy=False)
             planes = tuple(self._orientation.apply(plane) for plane in read_planes(frame))
-            upright = np.ascontiguousarray(self._orientation.apply(small))
-            yield PlanarFrame(name, planes, index, pts, self._decoder.time_base), upright
+            yield PlanarFrame(name, planes, index, pts, self._decoder.time_base), frame
 
     def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
         offset = round(self.info.origin_seconds / self._decoder.time_base)
@@ -292,7 +290,9 @@ class VideoReader:
         key = _kind(frame)
         if key not in self._graphs:
             self._graphs[key] = self._build_graph(frame)
-        rgb = _through(self._graphs[key], frame)
+        return self._upright(_through(self._graphs[key], frame))
+
+    def _upright(self, rgb: VideoFrame) -> Image:
         # PyAV gives a view with the rows' padding where the width needs some.
         return np.ascontiguousarray(self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False)))
 
@@ -345,23 +345,3 @@ def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str,
     node.link_to(graph.add("buffersink"))
     graph.configure()
     return graph
-
-
-def _source_stream(stream: Stream) -> SourceStream:
-    return SourceStream(
-        index=stream.index,
-        kind=stream.type,
-        codec=_codec_name(cast(CodecContext | None, stream.codec_context)),
-        is_default=bool(stream.disposition & Disposition.default),
-        is_picture=bool(stream.disposition & Disposition.attached_pic),
-        language=stream.language,
-        file_name=readable(stream.metadata.get("filename", "")) or None,
-        begin_seconds=None if stream.start_time is None else stream.start_time * (stream.time_base or Fraction(0)),
-    )
-
-
-def _codec_name(context: CodecContext | None) -> str:
-    if context is None:  # attachments, and codecs that PyAV doesn't know
-        return "unknown"
-    name = context.codec.canonical_name
-    return "aac_adts" if name == "aac" and not context.extradata else name

@@ -15,12 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from cgtool.tasks.train import TrainRequest, train
 from cgtool.training.config import TrainConfig
 from cgtool.training.files.metrics import read_metrics
 from tests.benchmarks.snowiest import link_snowiest
+from tests.training.in_float64 import double_precision
 
 STEPS = 3
 DATA = {("summer", "winter"): "summer2winter", ("photo", "monet"): "photo2monet"}
@@ -55,12 +54,9 @@ def first_losses(
         engines_dir=scratch / "engines",
         stop_after=STEPS,
     )
-    torch.set_default_dtype(torch.float64)
-    try:
+    with double_precision():
         for _ in train(request):
             pass
-    finally:
-        torch.set_default_dtype(torch.float32)
     steps = read_metrics(request.run_folder / "metrics.jsonl")
     others = {"step", "epoch", "learning_rate", "seconds", "data_seconds"}
     return [{name: value for name, value in step.items() if name not in others} for step in steps]

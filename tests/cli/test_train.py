@@ -30,6 +30,7 @@ from cgtool.training.data.images import Domain
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import StepMetrics, read_metrics
 from cgtool.training.loop import Progress
+from tests.training.in_float64 import double_precision
 from tests.training.toy import TINY, tiny_config, write_domains
 
 ROOT = Path(__file__).parents[2]
@@ -135,10 +136,8 @@ def test_a_signal_ends_the_program_with_its_code(tmp_path: Path, data: Path, num
 
 @pytest.fixture
 def float64() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+    with double_precision():
+        yield
 
 
 @pytest.mark.usefixtures("float64")

@@ -8,10 +8,25 @@ machine. In FP64, rounding is far below Adam's epsilon (1e-8), and they agree to
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from cgtool.cli.app import main
 
-if __name__ == "__main__":
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """New networks and tensors are FP64 within the block."""
+    before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
-    main()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+if __name__ == "__main__":
+    with double_precision():
+        main()

@@ -24,6 +24,7 @@ from cgtool.training.parts.pool import ImagePool
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.state import TrainState
 from cgtool.training.step import Optimization, discriminator_losses, generator_losses, train_step
+from tests.training.in_float64 import double_precision
 from tests.training.toy import tiny_config
 
 CHOICES = list(itertools.product(GAN_LOSSES, CYCLE_LOSSES))
@@ -169,10 +170,8 @@ def test_losses_and_gradients_are_the_papers(gan: GanLoss, cycle: CycleLoss, dty
 
 @pytest.fixture
 def float64() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
+    with double_precision():
+        yield
 
 
 @pytest.mark.usefixtures("float64")

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from numpy.typing import NDArray
 
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import EngineError
+from cgtool.grid import MAPS
 from cgtool.pictures import Image, Size
 
 if TYPE_CHECKING:
@@ -48,6 +51,16 @@ class MapGrid:
     stride: int
     knots: int
 
+    @property
+    def channels(self) -> int:
+        """How many maps there are: 7 for each knot."""
+        return MAPS * self.knots
+
+    def shape_of(self, frames: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the maps of frames of shape (batch, height, width, 3)."""
+        batch, height, width, _ = frames
+        return batch, self.channels, -(-height // self.stride), -(-width // self.stride)
+
 
 @dataclass(frozen=True)
 class GeneratorSource:
@@ -76,6 +89,15 @@ class GeneratorSource:
     origin: Origin | None = None
     maps: MapGrid | None = None
 
+    @property
+    def cell(self) -> int | None:
+        """Side of a cell of the maps, in pixels; None for pictures."""
+        return None if self.maps is None else self.maps.stride
+
+    def shape_of(self, frames: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what an engine gives for frames of shape (batch, height, width, 3)."""
+        return frames if self.maps is None else self.maps.shape_of(frames)
+
 
 @dataclass(frozen=True)
 class BackendInfo:
@@ -103,7 +125,7 @@ class Backend(Protocol):
         """Which engine runs, on which device and how."""
         ...
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames.
 
         Args:
@@ -111,8 +133,9 @@ class Backend(Protocol):
                 least 1, C-contiguous.
 
         Returns:
-            The same shape and dtype, values rounded (not truncated) from the network's [-1, 1]. It belongs to the
-            caller: no later call writes into it.
+            The same shape and dtype, values rounded (not truncated) from the network's [-1, 1]. Of a map network:
+            its maps, float32, shape (batch, knots * 7, h, w), knot by knot from dark to bright; h and w are height and
+            width over the side of a cell, rounded up. It belongs to the caller: no later call writes into it.
 
         Raises:
             OutOfMemoryError: The device's memory does not hold this batch.
@@ -148,7 +171,7 @@ class Engine(ABC):
     warnings: Sequence[str] = ()
 
     @abstractmethod
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `Backend.infer`)."""
 
     @abstractmethod

@@ -25,7 +25,8 @@ _CALL_PIXELS = 1_200_000
 """Frames are batched up to about this many pixels per call of the engine, which can't be interrupted: a stop must not
 wait for seconds. Two frames always go together, which keeps two streams busy."""
 _LONGEST_HISTORY = 512
-_MAP_MULTIPLE = 8
+MAP_MULTIPLE = 8
+"""Map networks see frames whose sides are multiples of this, so that their maps cover the frame exactly."""
 _WARMING_UP, _ENOUGH = 3, 8
 
 
@@ -122,8 +123,7 @@ class Network:
 
     def size_of(self, frame: Size) -> Size:
         """The size at which the network sees frames of this size."""
-        # Maps of a size in whole cells, at every depth of the network, cover the frame exactly.
-        return network_size(*frame, self._size, self._training_scale, 1 if self.maps is None else _MAP_MULTIPLE)
+        return network_size(*frame, self._size, self._training_scale, 1 if self.maps is None else MAP_MULTIPLE)
 
     def expect(self, frame: Size) -> None:
         """Lower the engine's favourite batch for frames that are large at the network's size."""

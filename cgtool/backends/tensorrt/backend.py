@@ -18,15 +18,16 @@ The code has not yet run on a GPU: ``make test-tensorrt`` proves it on a machine
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cgtool.backends.base import BackendInfo, Engine, closed, counted
+from cgtool.backends.base import BackendInfo, Engine, MapGrid, closed, counted
 from cgtool.backends.spec import Shape, Shapes
-from cgtool.backends.tensorrt.bindings import FRAMES, TRANSLATED, Log, load_tensorrt, log_of
+from cgtool.backends.tensorrt.bindings import FRAMES, MAPS, TRANSLATED, Log, load_tensorrt, log_of
 from cgtool.backends.tensorrt.cuda import Cuda
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError
@@ -49,10 +50,10 @@ class _Slot:
     It has an execution context of its own, because a CUDA graph holds its context's shapes and addresses.
     """
 
-    def __init__(self, cuda: Cuda, context: tensorrt.IExecutionContext) -> None:
-        self.context = context
+    def __init__(self, cuda: Cuda, context: tensorrt.IExecutionContext, maps: MapGrid | None) -> None:
+        self.context, self._maps = context, maps
         self.uploaded, self.computed, self.downloaded = cuda.event(), cuda.event(), cuda.event()
-        self.result: Image | None = None  # where the chunk that is under way is to go
+        self.result: NDArray[Any] | None = None  # where the chunk that is under way is to go
         self.clear()
 
     def clear(self) -> None:
@@ -65,15 +66,20 @@ class _Slot:
     def fit(self, cuda: Cuda, shape: Shape) -> bool:
         """Take memory for chunks of a shape; False if TensorRT refuses."""
         size = (*shape, 3)
+        given: tuple[int, ...] = size
+        dtype, name = torch.uint8, TRANSLATED
+        if self._maps is not None:
+            given, dtype, name = self._maps.shape_of(size), torch.float32, MAPS
+        out_bytes = (*given[:-1], given[-1] * dtype.itemsize)
         # One by one: what a failed line has already taken lives on in the exception's traceback.
         self.host_in = cuda.pinned(*size)
-        self.host_out = cuda.pinned(*size)
+        self.host_out = cuda.pinned(*out_bytes).view(dtype)
         self.device_in = cuda.empty(*size)
-        self.device_out = cuda.empty(*size)
+        self.device_out = cuda.empty(*out_bytes).view(dtype)
         return bool(
             self.context.set_input_shape(FRAMES, size)
             and self.context.set_tensor_address(FRAMES, self.device_in.data_ptr())
-            and self.context.set_tensor_address(TRANSLATED, self.device_out.data_ptr())
+            and self.context.set_tensor_address(name, self.device_out.data_ptr())
         )
 
     def collect(self) -> None:
@@ -96,6 +102,7 @@ class TensorRTBackend(Engine):
         device: ``cuda:N``.
         precision: The arithmetic of the graph that the engine was built from; for ``info``.
         shapes: The shapes that the engine was built for. A batch below the smallest is filled up.
+        maps: The maps that it gives; None for pictures.
         version_compatible: It was built so. It then holds code for the host, which is refused otherwise: an engine is
             to be trusted like a program.
 
@@ -112,10 +119,11 @@ class TensorRTBackend(Engine):
         device: str = "cuda:0",
         precision: EnginePrecision = "fp16",
         shapes: Shapes,
+        maps: MapGrid | None = None,
         version_compatible: bool = False,
     ) -> None:
         trt = load_tensorrt()
-        self._label, self._device, self._shapes = label, device, shapes
+        self._label, self._device, self._shapes, self._maps = label, device, shapes, maps
         self._log: Log = log_of(trt)
         self._cuda = Cuda(device)
         self.info = BackendInfo("tensorrt", f"{device} ({self._cuda.name})", precision, batch=_CHUNKS * shapes.opt[0])
@@ -131,16 +139,17 @@ class TensorRTBackend(Engine):
             self._engine: tensorrt.ICudaEngine | None = self._runtime.deserialize_cuda_engine(engine)
             if self._engine is None:
                 raise self._log.failure(f"tensorrt: {label} can't be opened on {device}", hint=_FOREIGN_PLAN)
-            _check(self._engine, trt.DataType.UINT8, label, shapes)
+            output = (TRANSLATED, trt.DataType.UINT8) if maps is None else (MAPS, trt.DataType.FLOAT)
+            _check(self._engine, {FRAMES: trt.DataType.UINT8, output[0]: output[1]}, label, shapes)
             self._uploads, self._computing, self._downloads = (self._cuda.stream() for _ in range(3))
             for _ in range(_SLOTS):
                 # The slots share scratch memory, of the size that the shape needs: they compute one after the other.
                 context = self._engine.create_execution_context(trt.ExecutionContextAllocationStrategy.USER_MANAGED)
                 if context is None:
                     raise self._log.failure(f"tensorrt: {label} can't be opened on {device}")
-                self._slots.append(_Slot(self._cuda, context))
+                self._slots.append(_Slot(self._cuda, context, maps))
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `cgtool.backends.base.Backend.infer`).
 
         Raises:
@@ -155,7 +164,9 @@ class TensorRTBackend(Engine):
                 f"tensorrt: {self._label} can't take frames of {Size(width, height)}: it was built for {self._shapes}",
                 hint="Run cgtool export with --min, --opt and --max around that size",
             )
-        translated = np.empty(frames.shape, np.uint8)
+        translated: NDArray[Any] = np.empty(frames.shape, np.uint8)
+        if self._maps is not None:
+            translated = np.empty(self._maps.shape_of(frames.shape), np.float32)
         doing = f"tensorrt: {self._label} failed on {self._device} ({counted(frames.shape)})"
         with self._cuda.current(), self._log.translated(doing):
             try:
@@ -187,7 +198,7 @@ class TensorRTBackend(Engine):
             slot.context.set_device_memory(self._scratch.data_ptr(), size)
         self._shape = shape
 
-    def _start(self, slot: _Slot, chunk: Image, result: Image) -> None:
+    def _start(self, slot: _Slot, chunk: Image, result: NDArray[Any]) -> None:
         """Send a chunk on its way: three streams, each waiting for the one before."""
         slot.host_in.numpy()[: len(chunk)] = chunk  # what is left of a smallest batch is translated for nothing
         self._cuda.copy(slot.device_in, slot.host_in, self._uploads)
@@ -245,12 +256,12 @@ class TensorRTBackend(Engine):
             self._runtime = None
 
 
-def _check(engine: tensorrt.ICudaEngine, uint8: tensorrt.DataType, label: str, shapes: Shapes) -> None:
-    """Raise unless the engine is one of cgtool's and of these shapes."""
+def _check(engine: tensorrt.ICudaEngine, tensors: dict[str, tensorrt.DataType], label: str, shapes: Shapes) -> None:
+    """Raise unless the engine has these inputs and outputs, as cgtool's have, and these shapes."""
     names = {engine.get_tensor_name(index) for index in range(engine.num_io_tensors)}
-    if names != {FRAMES, TRANSLATED} or any(engine.get_tensor_dtype(name) != uint8 for name in names):
+    if names != set(tensors) or any(engine.get_tensor_dtype(name) != tensors[name] for name in names):
         raise EngineError(
-            f"tensorrt: {label} is no engine of cgtool's: it must take and give uint8, as {FRAMES} and {TRANSLATED}",
+            f"tensorrt: {label} is no engine of cgtool's: it must have {' and '.join(tensors)}",
             hint="Run cgtool export --force",
         )
     profile = [tuple(shape) for shape in engine.get_tensor_profile_shape(FRAMES, 0)]

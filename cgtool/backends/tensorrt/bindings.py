@@ -21,8 +21,9 @@ from cgtool.errors import EngineError, OutOfMemoryError
 if TYPE_CHECKING:
     import tensorrt
 
-FRAMES, TRANSLATED = "frames", "translated"
-"""The graph's input and output, both uint8 of shape (batch, height, width, 3); see `cgtool.backends.onnx.export`."""
+FRAMES, TRANSLATED, MAPS = "frames", "translated", "maps"
+"""The graph's input and output, both uint8 of shape (batch, height, width, 3), or a map network's output in FP32; see
+`cgtool.backends.onnx.export`."""
 
 _OLDEST, _UNKNOWN = (10, 12), (12, 0)
 _KEPT_LINES = 8

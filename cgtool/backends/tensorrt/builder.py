@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from cgtool.backends.spec import BuildOptions, Progress, Shapes
-from cgtool.backends.tensorrt.bindings import FRAMES, TRANSLATED, compute_capability, log_of
+from cgtool.backends.tensorrt.bindings import FRAMES, MAPS, TRANSLATED, compute_capability, log_of
 from cgtool.errors import EngineError
 from cgtool.files import write_whole
 
@@ -153,14 +153,15 @@ def _parse(trt: ModuleType, parser: tensorrt.OnnxParser, network: tensorrt.INetw
     if not parser.parse(onnx):
         errors = [_words(parser.get_error(index)) for index in range(parser.num_errors)]
         raise EngineError(f"TensorRT refuses the graph: {'; '.join(errors) or 'its parser gives no reason'}")
+    outputs = {TRANSLATED: trt.DataType.UINT8, MAPS: trt.DataType.FLOAT}
     if (
         (network.num_inputs, network.num_outputs) != (1, 1)
-        or (network.get_input(0).name, network.get_output(0).name) != (FRAMES, TRANSLATED)
-        or network.get_input(0).dtype != trt.DataType.UINT8
-        or network.get_output(0).dtype != trt.DataType.UINT8
+        or (network.get_input(0).name, network.get_input(0).dtype) != (FRAMES, trt.DataType.UINT8)
+        or outputs.get(network.get_output(0).name) != network.get_output(0).dtype
     ):
         raise EngineError(
-            f"the graph is not one of cgtool's: it must take and give uint8, as {FRAMES} and {TRANSLATED}"
+            f"the graph is not one of cgtool's: it must take uint8 as {FRAMES}, and give uint8 as {TRANSLATED} or FP32"
+            f" as {MAPS}"
         )
 
 

@@ -157,7 +157,8 @@ def test_gives_the_maps_of_any_size_and_batch(
     frames = resized(video_frames[:3], *size)
     maps = backend.infer(frames)
     wanted = expected_maps(source, frames)
-    assert (maps.shape, maps.dtype) == (wanted.shape, np.float32)
+    assert maps.dtype == np.float32
+    assert maps.shape == wanted.shape
     assert maps.shape == source.shape_of(frames.shape)
     assert maps.flags.c_contiguous
     if size != (1, 1):  # as above

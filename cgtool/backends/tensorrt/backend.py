@@ -66,16 +66,16 @@ class _Slot:
     def fit(self, cuda: Cuda, shape: Shape) -> bool:
         """Take memory for chunks of a shape; False if TensorRT refuses."""
         size = (*shape, 3)
-        given: tuple[int, ...] = size
-        dtype, name = torch.uint8, TRANSLATED
+        given: tuple[int, ...] = size  # in bytes
+        name = TRANSLATED
         if self._maps is not None:
-            given, dtype, name = self._maps.shape_of(size), torch.float32, MAPS
-        out_bytes = (*given[:-1], given[-1] * dtype.itemsize)
+            *others, columns = self._maps.shape_of(size)
+            given, name = (*others, columns * np.float32().itemsize), MAPS
         # One by one: what a failed line has already taken lives on in the exception's traceback.
         self.host_in = cuda.pinned(*size)
-        self.host_out = cuda.pinned(*out_bytes).view(dtype)
+        self.host_out = cuda.pinned(*given)
         self.device_in = cuda.empty(*size)
-        self.device_out = cuda.empty(*out_bytes).view(dtype)
+        self.device_out = cuda.empty(*given)
         return bool(
             self.context.set_input_shape(FRAMES, size)
             and self.context.set_tensor_address(FRAMES, self.device_in.data_ptr())
@@ -86,7 +86,7 @@ class _Slot:
         """Wait for the chunk, if one is under way, and hand it over."""
         if self.result is not None:
             self.downloaded.synchronize()
-            self.result[:] = self.host_out.numpy()[: len(self.result)]
+            self.result[:] = self.host_out.numpy().view(self.result.dtype)[: len(self.result)]
             self.result = None
 
 

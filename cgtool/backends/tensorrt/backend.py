@@ -51,7 +51,8 @@ class _Slot:
     """
 
     def __init__(self, cuda: Cuda, context: tensorrt.IExecutionContext, maps: MapGrid | None) -> None:
-        self.context, self._maps = context, maps
+        self.context = context
+        self._maps = maps
         self.uploaded, self.computed, self.downloaded = cuda.event(), cuda.event(), cuda.event()
         self.result: NDArray[Any] | None = None  # where the chunk that is under way is to go
         self.clear()

@@ -27,3 +27,9 @@ def test_it_is_what_training_shows(knots: int) -> None:
     image = torch.from_numpy(PICTURE.astype(np.float32).transpose(2, 0, 1) / 127.5 - 1)[None]
     shown = (apply_maps(image, torch.from_numpy(maps)[None])[0].numpy().transpose(1, 2, 0) + 1) * 127.5
     assert np.abs(apply(PICTURE, maps) - shown.clip(0, 255)).max() <= 0.51
+
+
+def test_offsets_alone_move_levels() -> None:
+    maps = np.zeros((4 * MAPS, 2, 2), np.float32)
+    maps.reshape(4, MAPS, 2, 2)[:, 4:] = 0.1
+    assert np.all(apply(np.zeros((8, 8, 3), np.uint8), maps) == 13)

@@ -151,6 +151,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
         samples = choose_samples(a, tests[0]), choose_samples(b, tests[1])
         config = settle(request.config, world.device)
         state = TrainState(config, world)
+        state.know_colours(a, b)
         steps_per_epoch = -(-max(len(a), len(b)) // state.images_per_step)
         record = RunRecord(
             name=request.name,

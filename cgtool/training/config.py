@@ -50,6 +50,9 @@ class Objective:
     evenness_weight: float = option(0.0, "With --generator maps: weight of the maps' total variation.", least=0)
     rims_weight: float = option(0.0, "Weight of a change that is uneven where the source is even.", least=0)
     range_weight: float = option(0.0, "Weight of what is brighter than white or darker than black.", least=0)
+    colour_weight: float = option(0.0, "Weight of colours that neither source nor target has.", least=0)
+    # Few hundred images are learnt by heart otherwise (Zhao et al. 2020).
+    diff_augment: bool = option(False, "Move and cut all that discriminators see.")
     texture_weight: float = option(0.0, "Weight of the texture that guided detail hides.", least=0)
     temporal_weight: float = option(0.0, "Weight of steadiness under synthetic motion.", least=0)
 

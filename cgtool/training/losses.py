@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cgtool.models.generator import Generator
 from cgtool.training.config import Objective
+from cgtool.training.parts.colours import invented
 from cgtool.training.parts.distances import adversarial_loss, image_distance
 from cgtool.training.parts.evenness import total_variation, unevenness
 from cgtool.training.parts.motion import Motion, random_motion, with_noise
@@ -44,6 +45,7 @@ class Half:
         objective: The choices.
         source: Images of the domain that the generator begins from, (batch, 3, height, width) in [-1, 1].
         target: As many of the domain that it leads to.
+        usual: That domain's palette (`cgtool.training.parts.colours`), for the loss that asks for it.
         seen: What went through the generator in one batch: the source, and what terms want beside it.
         picture: What the generator made of that.
         shown: The same, as it is shown.
@@ -57,6 +59,7 @@ class Half:
     objective: Objective
     source: Tensor
     target: Tensor
+    usual: Tensor | None = None
     seen: Tensor = field(init=False)
     picture: Tensor = field(init=False)
     shown: Tensor = field(init=False)
@@ -70,6 +73,12 @@ class Half:
     def motion(self) -> Motion:
         """A motion for each image of the source, drawn when it is first asked for."""
         return random_motion(self.source)
+
+    @property
+    def palette(self) -> Tensor:
+        """The target's palette, which whoever gives --colour-weight must know."""
+        assert self.usual is not None, "the domains' palettes are not known"
+        return self.usual
 
     def translate(self, net: Generator, terms: Sequence[GeneratorTerm]) -> None:
         """Send the source through its generator, and in the same batch all that terms want to know of it."""
@@ -185,8 +194,17 @@ RANGE = GeneratorTerm(
     weight=lambda objective: objective.range_weight,
     value=lambda half: (half.fake.abs() - 1).clamp(min=0).mean(),
 )
+COLOUR = GeneratorTerm(
+    "colour",
+    "Invented colours (weighted)",
+    ("colour_A", "colour_B"),
+    weight=lambda objective: objective.colour_weight,
+    value=lambda half: invented(half.source, half.fake, half.palette),
+)
 
-TERMS: tuple[LossTerm, ...] = (ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE)
+TERMS: tuple[LossTerm, ...] = (
+    ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR,
+)  # fmt: skip
 """All losses, in the order in which they are shown."""
 
 

@@ -27,9 +27,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     "maps": {
         "generator": "maps", "ngf": 16, "contrast": 0.2, "map_stride": 4, "knots": 4, "evenness_weight": 0.5,
-        "rims_weight": 30.0, "range_weight": 5.0, "discriminator": "projected+tone", "ndf": 64, "gan_loss": "hinge",
-        "cycle_weight": 2.0, "identity_weight": 1.0, "lr": 2e-4, "ema": 0.999, "load_size": 224, "zoom": 1.6,
-        "crop_size": 128, "precision": "bf16",
+        "rims_weight": 30.0, "range_weight": 5.0, "colour_weight": 20.0, "diff_augment": True,
+        "discriminator": "projected+tone", "ndf": 64, "gan_loss": "hinge", "cycle_weight": 1.0, "identity_weight": 1.0,
+        "lr": 2e-4, "ema": 0.999, "load_size": 224, "zoom": 1.6, "crop_size": 128, "precision": "bf16",
     },
     "painting": {
         **_SHOWN, "discriminator": "projected+patch", "ndf": 48, "lr": 1e-4, "texture": 0.5, "temporal_weight": 3.0,

@@ -15,12 +15,14 @@ from cgtool.models.generator import Generator
 from cgtool.training.build import build_networks
 from cgtool.training.chance import Use, seed_globally, torch_generator
 from cgtool.training.config import TrainConfig
+from cgtool.training.data.images import Domain
 from cgtool.training.losses import Losses
 from cgtool.training.parallel import World
+from cgtool.training.parts.colours import palette_of
 from cgtool.training.parts.ema import MovingAverage
 from cgtool.training.parts.pool import ImagePool
 from cgtool.training.parts.schedule import learning_rate_factor
-from cgtool.training.step import Optimization, train_step
+from cgtool.training.step import Optimization, Palettes, train_step
 
 _OTHER_ARCHITECTURE = "It is of another architecture: choose another --name, or the options that it was trained with"
 
@@ -45,6 +47,7 @@ class TrainState:
         self.step = 0
         self.images = 0
         self.learning_rate = config.lr
+        self._palettes: Palettes | None = None
         self.networks = build_networks(config, world.device)
         self.averages: dict[Direction, MovingAverage] = (
             {direction: MovingAverage(net, config.ema) for direction, net in self.networks.generators.items()}
@@ -58,6 +61,15 @@ class TrainState:
             scaler=torch.amp.GradScaler(world.device.type, enabled=config.precision == "fp16"),
             pools=(ImagePool(config.pool_size), ImagePool(config.pool_size)),
         )
+
+    def know_colours(self, a: Domain, b: Domain) -> None:
+        """Look at the domains' images, if a loss asks how colourful they are.
+
+        Raises:
+            MediaError: An image can't be decoded any more.
+        """
+        if self.config.objective.colour_weight:
+            self._palettes = palette_of(a).to(self.world.device), palette_of(b).to(self.world.device)
 
     @property
     def images_per_step(self) -> int:
@@ -92,6 +104,7 @@ class TrainState:
             world=self.world,
             precision=self.config.precision,
             rngs=(torch_generator(seed, Use.POOL_A, self.step), torch_generator(seed, Use.POOL_B, self.step)),
+            palettes=self._palettes,
         )
         for direction, average in self.averages.items():
             average.update(self.networks.generators[direction])

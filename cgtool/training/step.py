@@ -28,13 +28,22 @@ from cgtool.training.build import Networks
 from cgtool.training.config import Objective
 from cgtool.training.losses import CYCLE, DISCRIMINATORS, Half, Losses, generator_terms, translated
 from cgtool.training.parallel import World
+from cgtool.training.parts.diff_augment import diff_augment
 from cgtool.training.parts.distances import discriminator_loss
 from cgtool.training.parts.pool import ImagePool
 from cgtool.training.parts.precision import autocast
 
+Palettes = tuple[Tensor, Tensor]
+"""X's and Y's, as `cgtool.training.parts.colours` has them."""
+
+
+def seen_by_judges(objective: Objective, images: Tensor) -> Tensor:
+    """Images as the discriminators see them, real ones and fakes alike."""
+    return diff_augment(images) if objective.diff_augment else images
+
 
 def generator_losses(
-    nets: Networks, objective: Objective, x: Tensor, y: Tensor
+    nets: Networks, objective: Objective, x: Tensor, y: Tensor, palettes: Palettes | None = None
 ) -> tuple[Losses, tuple[Tensor, Tensor]]:
     """What G and F minimize together.
 
@@ -43,16 +52,19 @@ def generator_losses(
         objective: The losses.
         x: Images of X in [-1, 1], shape (batch, 3, height, width).
         y: As many of Y.
+        palettes: The domains' palettes, needed if invented colours have a weight.
 
     Returns:
         The weighted losses by name, and the fakes (F(y), G(x)), still attached.
     """
     terms = generator_terms(objective)
-    to_y, to_x = Half(objective, source=x, target=y), Half(objective, source=y, target=x)
+    usual_x, usual_y = palettes or (None, None)
+    to_y, to_x = Half(objective, x, y, usual_y), Half(objective, y, x, usual_x)
     to_y.translate(nets.G, terms)
     to_x.translate(nets.F, terms)
     fake_y, fake_x = to_y.fake, to_x.fake
-    to_y.opinion, to_x.opinion = nets.D_Y(fake_y), nets.D_X(fake_x)
+    to_y.opinion = nets.D_Y(seen_by_judges(objective, fake_y))
+    to_x.opinion = nets.D_X(seen_by_judges(objective, fake_x))
     if CYCLE in terms:
         to_y.again, to_x.again = translated(objective, nets.F, fake_y), translated(objective, nets.G, fake_x)
     losses = {
@@ -78,7 +90,7 @@ def discriminator_losses(
     for name, judge, real_images, fake_images in zip(
         DISCRIMINATORS.names, (nets.D_X, nets.D_Y), real, fake, strict=True
     ):
-        real_logits, fake_logits = judge(torch.cat([real_images, fake_images])).chunk(2)
+        real_logits, fake_logits = judge(seen_by_judges(objective, torch.cat([real_images, fake_images]))).chunk(2)
         losses[name] = discriminator_loss(objective.gan_loss, real_logits, fake_logits)
     return losses
 
@@ -109,6 +121,7 @@ def train_step(
     world: World,
     precision: Precision,
     rngs: tuple[torch.Generator, torch.Generator],
+    palettes: Palettes | None = None,
 ) -> Losses:
     """Update G and F, then D_X and D_Y, once.
 
@@ -123,6 +136,7 @@ def train_step(
         world: The processes; gradients are averaged over them, too.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         rngs: Decide what each pool gives; the same in every process.
+        palettes: The domains' palettes, needed if invented colours have a weight.
 
     Returns:
         The mean losses of this process, detached.
@@ -135,7 +149,7 @@ def train_step(
         last = number == len(batches)
 
         with autocast(world.device, precision):
-            losses, (fake_x, fake_y) = generator_losses(nets, objective, x, y)
+            losses, (fake_x, fake_y) = generator_losses(nets, objective, x, y, palettes)
         _backward(losses, generators, len(batches), state.scaler)
         generators_averaged = world.average_gradients(generators) if last else None
 

@@ -12,6 +12,7 @@ from cgtool.training.build import build_networks
 from cgtool.training.config import Objective
 from cgtool.training.files.report import write_report
 from cgtool.training.losses import TERMS, GeneratorTerm, generator_terms, shown, translated
+from cgtool.training.parts.colours import invented
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.step import generator_losses
 from tests.training.toy import tiny_config
@@ -22,16 +23,18 @@ def test_names_are_those_that_files_know() -> None:
         "G": ["G_A_to_B", "G_B_to_A"], "D": ["D_A", "D_B"], "cycle": ["cycle_A", "cycle_B"],
         "identity": ["identity_A", "identity_B"], "temporal": ["temporal_A", "temporal_B"],
         "texture": ["texture_A", "texture_B"], "evenness": ["evenness_A", "evenness_B"],
-        "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"],
+        "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"], "colour": ["colour_A", "colour_B"],
     }  # fmt: skip
 
 
 def test_a_weight_of_0_leaves_a_loss_out() -> None:
     assert [term.name for term in generator_terms(Objective())] == ["G", "cycle", "identity"]
     assert [term.name for term in generator_terms(Objective(cycle_weight=0))] == ["G"]
-    every = Objective(through_detail=True, texture_weight=1, temporal_weight=1, rims_weight=1, range_weight=1)
+    every = Objective(
+        through_detail=True, texture_weight=1, temporal_weight=1, rims_weight=1, range_weight=1, colour_weight=1
+    )
     assert [term.name for term in generator_terms(every)] == [
-        "G", "cycle", "identity", "temporal", "texture", "rims", "range",
+        "G", "cycle", "identity", "temporal", "texture", "rims", "range", "colour",
     ]  # fmt: skip
 
 
@@ -79,6 +82,16 @@ def test_a_maps_network_is_applied_to_its_input_before_every_loss() -> None:
     again = nets.F.picture(fake_y, nets.F(fake_y))
     torch.testing.assert_close(found["cycle_A"], 10 * (again - x).abs().mean())
     assert min(found["evenness_A"], found["rims_B"]) > 0
+
+
+def test_colours_are_invented_against_the_targets_palette() -> None:
+    nets = build_networks(tiny_config(), torch.device("cpu"))
+    x, y = torch.rand(2, 1, 3, 32, 32) * 0.1
+    none, all_ = torch.zeros(25), torch.full((25,), 2.0)
+    found, (_, fake_y) = generator_losses(nets, Objective(colour_weight=2.0), x, y, (all_, none))
+    torch.testing.assert_close(found["colour_A"], 2 * invented(x, fake_y, none))
+    assert found["colour_A"] > 0
+    assert found["colour_B"] == 0
 
 
 def test_what_is_shown_of_a_translation() -> None:

@@ -14,7 +14,7 @@ import cgtool
 
 PACKAGE = Path(cgtool.__file__).parent
 # Who may import whom, besides its own folder.
-BASE = {"config", "frame", "errors", "extras", "files", "pictures"}
+BASE = {"config", "frame", "errors", "extras", "files", "grid", "pictures"}
 LOWER = {"models", "backends", "media", "change"}
 ALLOWED = {
     "__init__": {"api"},
@@ -32,6 +32,7 @@ ALLOWED = {
     "config": set(),
     "frame": {"pictures"},
     "files": set(),
+    "grid": {"pictures"},
     "pictures": set(),
     "errors": set(),
     "extras": {"errors"},

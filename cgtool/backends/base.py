@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import EngineError
+from cgtool.grid import MAPS
 from cgtool.pictures import Image, Size
 
 if TYPE_CHECKING:
@@ -53,7 +54,12 @@ class MapGrid:
     @property
     def channels(self) -> int:
         """How many maps there are: 7 for each knot."""
-        return 7 * self.knots
+        return MAPS * self.knots
+
+    def shape_of(self, frames: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the maps of frames of shape (batch, height, width, 3)."""
+        batch, height, width, _ = frames
+        return batch, self.channels, -(-height // self.stride), -(-width // self.stride)
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,7 @@ class GeneratorSource:
 
     def shape_of(self, frames: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of what an engine gives for frames of shape (batch, height, width, 3)."""
-        if self.maps is None:
-            return frames
-        batch, height, width, _ = frames
-        side = self.maps.stride
-        return batch, self.maps.channels, -(-height // side), -(-width // side)
+        return frames if self.maps is None else self.maps.shape_of(frames)
 
 
 @dataclass(frozen=True)

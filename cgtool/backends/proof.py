@@ -9,18 +9,18 @@ import logging
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cgtool.backends import timings
-from cgtool.backends.base import Backend, Engine, GeneratorSource
+from cgtool.backends.base import Backend, Engine, GeneratorSource, MapGrid
 from cgtool.backends.engines import WORST
 from cgtool.backends.spec import Built, EngineSpec, Shapes
 from cgtool.backends.table import KINDS
@@ -28,6 +28,7 @@ from cgtool.config import EnginePrecision
 from cgtool.errors import CgtoolError, EngineError
 from cgtool.extras import installed
 from cgtool.files import write_whole
+from cgtool.grid import apply
 from cgtool.pictures import Image, Size, resize
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class Worst:
 
     Attributes:
         photograph: The picture that both were given: RGB, uint8, (height, width, 3).
-        expected: PyTorch's result.
+        expected: PyTorch's result, as it is shown.
         result: The engine's.
     """
 
@@ -127,23 +128,13 @@ class Proof:
     measured: dict[str, float]
 
 
-Shown = Callable[[Image, NDArray[Any]], Image]
-"""Makes of a picture and what an engine gave for it the picture that is shown."""
-
-
-def _as_given(picture: Image, output: NDArray[Any]) -> Image:
-    """What picture networks give is shown as it is."""
-    return output
-
-
-def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image], shown: Shown = _as_given) -> Proof:
+def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image]) -> Proof:
     """Compare a new engine with PyTorch, and time both.
 
     Args:
         spec: The engine.
         built: Its contents.
         pictures: To compare on: RGB, uint8, (height, width, 3), at about the size at which the network works.
-        shown: How a map network's maps are carried out.
 
     Raises:
         EngineError: It can't be opened, or differs too much; the worst picture is then beside where it would be kept.
@@ -152,7 +143,7 @@ def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image], shown: Show
     with ExitStack() as stack:
         engine: Backend = stack.enter_context(_opened(spec, built, device))
         rivals = _references(spec.source, device, stack)
-        parity, worst = compare(engine, rivals["torch fp32"], pictures, spec.shapes, shown)
+        parity, worst = compare(engine, rivals["torch fp32"], pictures, spec.shapes, spec.source.maps)
         logger.debug("%s: %s", spec.label, parity)
         if not parity.passes(spec.precision):
             worst.save(spec.path(WORST))
@@ -198,9 +189,11 @@ def compare(
     reference: Backend,
     pictures: Sequence[Image],
     shapes: Shapes | None = None,
-    shown: Shown = _as_given,
+    maps: MapGrid | None = None,
 ) -> tuple[Parity, Worst]:
     """Translate pictures, each at its own size and at a smaller, odd one, with both, and compare.
+
+    Maps are compared by the pictures that they make.
 
     Args:
         engine: The engine to be proven.
@@ -208,7 +201,7 @@ def compare(
         pictures: RGB, uint8, (height, width, 3).
         shapes: The frames that the engine takes: pictures are scaled to the best of it and a smaller one instead; None
             for any.
-        shown: What is compared is what it makes of their results.
+        maps: The maps that both give; None for pictures.
 
     Raises:
         EngineError: One of them fails.
@@ -217,7 +210,7 @@ def compare(
     equal = np.zeros(3)  # neighbours in smooth places: how many, equal in PyTorch's result, equal in the engine's
     worst: tuple[float, Worst] | None = None
     for picture in _two_sizes(pictures, shapes):
-        expected, result = (shown(picture, backend.infer(picture[None])[0]) for backend in (reference, engine))
+        expected, result = (_shown(backend, picture, maps) for backend in (reference, engine))
         difference = cv2.absdiff(expected, result).astype(np.float64)
         squares = float(np.square(difference).sum())
         squared, levels, total = squared + squares, levels + float(difference.sum()), total + difference.size
@@ -237,6 +230,17 @@ def compare(
         banding=float((equal[0] - equal[1] + 1) / (equal[0] - equal[2] + 1)),
     )
     return parity, worst[1]
+
+
+def _shown(backend: Backend, picture: Image, maps: MapGrid | None) -> Image:
+    """The picture that a backend's result means: maps are carried out on the one that was given."""
+    result = backend.infer(picture[None])[0]
+    if maps is None:
+        return cast(Image, result)
+    (width, height), (_, rows, columns) = Size.of(picture), result.shape
+    # The maps of a frame that is no whole number of cells reach beyond it, and so must the frame.
+    beyond = ((0, rows * maps.stride - height), (0, columns * maps.stride - width), (0, 0))
+    return apply(np.pad(picture, beyond, mode="edge"), result)[:height, :width]
 
 
 def _equal_neighbours(expected: Image, result: Image) -> NDArray[np.float64]:

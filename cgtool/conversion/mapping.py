@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cgtool.change.colour_space import MAPS, Samples
+from cgtool.change.colour_space import Samples
 from cgtool.change.map_smoothing import MapSmoother
 from cgtool.change.planes import PlaneChange
 from cgtool.change.rgb import RgbChange
@@ -21,7 +19,7 @@ from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import Translated
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.colour import Colour
-from cgtool.pictures import Array, Image, Size
+from cgtool.pictures import Array, Size
 
 _PLANAR = re.compile(r"(?P<kind>gray|yuv(?P<layout>420|422|444)p)(?P<depth>10|12)?(?:le)?")
 _STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
@@ -81,14 +79,6 @@ class Mapping:
                 self._samples, self._size, (height, width), self._knots, strength=strength, preserve_color=preserve
             )
         return replace(frame.frame, planes=tuple(self._change(frame.frame.planes, frame.maps)))
-
-
-def shown(picture: Image, output: NDArray[Any]) -> Image:
-    """The picture that a network's result means: maps, (knots * 7, h, w), carried out; a picture as it is."""
-    if output.dtype == np.uint8:
-        return output
-    channels, height, width = output.shape
-    return RgbChange(Size.of(picture), (height, width), channels // MAPS)(picture, output)
 
 
 def samples_of(pixel_format: str | None, colour: Colour) -> Samples | None:

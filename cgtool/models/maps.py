@@ -28,12 +28,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cgtool.errors import ModelError
+from cgtool.grid import MAPS, luma_knots
 from cgtool.models.generator import Generator
 from cgtool.models.layers import MOST_FILTERS, accurate, check_ranges
 from cgtool.pictures import LUMA
-
-MAPS = 7
-"""Maps for each knot, in this order: gain of red, green, blue; lift; offset of red, green, blue."""
 
 
 @dataclass(frozen=True)
@@ -158,11 +156,6 @@ class _Up(nn.Module):
 
 def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, padding_mode="replicate")
-
-
-def luma_knots(knots: int) -> tuple[float, ...]:
-    """The lumas, in [-1, 1], that have maps of their own."""
-    return tuple(2 * k / (knots - 1) - 1 for k in range(knots)) if knots > 1 else (0.0,)
 
 
 def keep_contrast(maps: Tensor, contrast: float) -> Tensor:

@@ -19,7 +19,6 @@ from cgtool.backends.proof import prove
 from cgtool.backends.spec import AMPERE_AND_NEWER, BuildOptions, EngineSpec, Progress, Shapes, Target
 from cgtool.backends.table import KINDS, Row, titles
 from cgtool.config import EnginePrecision
-from cgtool.conversion.mapping import shown
 from cgtool.conversion.model import source_of
 from cgtool.errors import CgtoolError, EngineError, MediaError, UsageError
 from cgtool.extras import require, require_training
@@ -234,7 +233,7 @@ def _export_one(spec: EngineSpec, request: ExportRequest, progress: Progress | N
     facts = Facts(time.perf_counter() - begin)
     milliseconds = None
     if proven:
-        proof = prove(spec, built, _spread(pictures, _TO_COMPARE), shown)
+        proof = prove(spec, built, _spread(pictures, _TO_COMPARE))
         facts = replace(facts, parity=proof.parity.to_json(), measured=proof.measured)
         milliseconds = proof.milliseconds
     return Exported(spec, "compiled", keep(spec, built, facts), milliseconds)

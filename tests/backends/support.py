@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import cgtool
-from cgtool.backends.base import GeneratorSource
+from cgtool.backends.base import GeneratorSource, MapGrid
 from cgtool.backends.onnx.export import to_onnx
 from cgtool.backends.onnx.graphs import onnx_graph
 from cgtool.backends.torch.graph import frame_graph
 from cgtool.config import EnginePrecision
 from cgtool.models.architecture import Generator, build_generator
 from cgtool.models.folder import engine_key, read_model_folder
+from cgtool.models.maps import MapsGenerator
 from cgtool.models.resnet50 import ResNet50Generator
 from cgtool.models.weights import load_generator
 
@@ -28,6 +29,8 @@ SMALL: dict[str, dict[str, object]] = {
     "resize": {"type": "resnet", "blocks": 1, "ngf": 4, "affine": True, "upsample": "resize"},
     "unet": {"type": "unet", "downs": 8, "ngf": 4},
     "resnet50": {"type": "resnet50", "upsample": "resize"},
+    "maps": {"type": "maps", "width": 4, "blocks": 1, "map_stride": 4, "knots": 3},
+    "maps of 2": {"type": "maps", "width": 4, "blocks": 1, "map_stride": 2, "knots": 1},
 }
 
 
@@ -50,7 +53,7 @@ class Sources:
             if precision == "fp32":
                 graph = onnx_graph(source).onnx
             else:
-                graph = to_onnx(frame_graph(source.load(), source.stride, precision))
+                graph = to_onnx(frame_graph(source.load(), source.stride, precision, source.cell))
             self.exported[name, precision] = graph
         return self.exported[name, precision]
 
@@ -63,13 +66,17 @@ def shipped() -> GeneratorSource:
 
 def small(name: str) -> GeneratorSource:
     net = small_generator(name)
-    return source_of(net, net.stride, name)
+    maps = MapGrid(net.config.map_stride, net.config.knots) if isinstance(net, MapsGenerator) else None
+    return source_of(net, net.stride, name, maps)
 
 
 def small_generator(name: str, seed: int = 0) -> Generator:
-    """A random generator whose output spans the range of levels, as a trained one's does."""
+    """A random generator whose output spans the range of levels, as a trained one's does; or maps of some size."""
     torch.manual_seed(seed)
     net = thin(build_generator(SMALL[name])).eval()
+    if isinstance(net, MapsGenerator):
+        nn.init.normal_(net.head.weight, std=0.05)
+        return net
     last = [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))][-1]
     probe = torch.linspace(-1, 1, 256).expand(1, 3, 256, 256)
     with torch.no_grad():
@@ -86,8 +93,8 @@ def thin(net: Generator) -> Generator:
     return net
 
 
-def source_of(net: nn.Module, stride: int, key: str) -> GeneratorSource:
-    return GeneratorSource(key=key, label=key, stride=stride, load=lambda: net)
+def source_of(net: nn.Module, stride: int, key: str, maps: MapGrid | None = None) -> GeneratorSource:
+    return GeneratorSource(key=key, label=key, stride=stride, load=lambda: net, maps=maps)
 
 
 def expected(source: GeneratorSource, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -100,6 +107,19 @@ def expected(source: GeneratorSource, frames: NDArray[np.uint8]) -> NDArray[np.u
         translated: Tensor = source.load()(images)
     levels: NDArray[np.float32] = (translated.numpy().transpose(0, 2, 3, 1)[:, :height, :width] + 1) * 127.5
     return np.rint(levels).clip(0, 255).astype(np.uint8, copy=False)
+
+
+def expected_maps(source: GeneratorSource, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The maps that a backend should give, in FP32, with nothing of the backends."""
+    assert source.maps is not None
+    height, width = frames.shape[1:3]
+    bottom, right = (max(-(-side // source.stride) * source.stride, 16) - side for side in (height, width))
+    padded = np.pad(frames, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="reflect")
+    with torch.inference_mode():
+        maps: Tensor = source.load()(torch.from_numpy(padded.astype(np.float32).transpose(0, 3, 1, 2) / 127.5 - 1))
+    rows, columns = (-(-side // source.maps.stride) for side in (height, width))
+    cropped: NDArray[np.float32] = maps.numpy()[:, :, :rows, :columns]
+    return cropped
 
 
 def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

@@ -17,7 +17,7 @@ from cgtool.backends.onnx.backend import ONNXBackend
 from cgtool.backends.openvino.backend import OpenVINOBackend, default_precision
 from cgtool.backends.torch.backend import TorchBackend
 from cgtool.errors import EngineError
-from tests.backends.support import Sources, expected, psnr
+from tests.backends.support import Sources, expected, expected_maps, psnr
 
 # dB against FP32 PyTorch. bfloat16 keeps 8 bits of a value and float16 11; the shipped model reaches about 55 in bf16.
 AGREEMENT = {"fp32": 60.0, "bf16": 40.0, "fp16": 45.0}
@@ -146,6 +146,31 @@ def test_takes_1080p(backends: Opener, sources: Sources, video_frames: NDArray[n
     frames = cv2.resize(video_frames[0], (1920, 1080), interpolation=cv2.INTER_CUBIC)[None].astype(np.uint8)
     translated = backends["resnet"].infer(frames)
     assert psnr(translated, expected(sources["resnet"], frames)) >= AGREEMENT[backends["resnet"].info.precision]
+
+
+@pytest.mark.parametrize("generator", ["maps", "maps of 2"])
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (5, 40), (16, 24), (161, 121), (128, 232)])
+def test_gives_the_maps_of_any_size_and_batch(
+    backends: Opener, sources: Sources, video_frames: NDArray[np.uint8], generator: str, size: tuple[int, int]
+) -> None:
+    backend, source = backends[generator], sources[generator]
+    frames = resized(video_frames[:3], *size)
+    maps = backend.infer(frames)
+    wanted = expected_maps(source, frames)
+    assert maps.dtype == np.float32
+    assert maps.shape == wanted.shape
+    assert maps.shape == source.shape_of(frames.shape)
+    assert maps.flags.c_contiguous
+    if size != (1, 1):  # as above
+        tolerance = {"fp32": 1e-4, "fp16": 0.01, "bf16": 0.1}[backend.info.precision]
+        assert np.abs(maps - wanted).max() <= tolerance * np.abs(wanted).max()
+
+
+def test_maps_belong_to_the_caller(backends: Opener, video_frames: NDArray[np.uint8]) -> None:
+    maps = backends["maps"].infer(video_frames[:1])
+    before = maps.copy()
+    backends["maps"].infer(255 - video_frames[:1])
+    np.testing.assert_array_equal(maps, before)
 
 
 def test_leaves_its_input_alone_and_takes_what_cannot_be_written(

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from cgtool.backends.base import MapGrid
 from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.backends.proof import Parity, Worst, compare, milliseconds_per_frame
 from cgtool.backends.spec import Shapes
@@ -139,3 +140,25 @@ def test_a_sky_in_bands_does_not_pass() -> None:
     )
     assert noisy.banding < 1.2
     assert noisy.passes("int8")
+
+
+class Brighter(IdentityBackend):
+    """Gives maps that add so many levels, of cells of 4 pixels."""
+
+    def __init__(self, levels: float) -> None:
+        self.levels = levels
+
+    def infer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        maps = np.zeros(MapGrid(4, 2).shape_of(frames.shape), np.float32)
+        maps[:, 4:7] = maps[:, 11:14] = self.levels / 127.5
+        return maps
+
+
+def test_maps_are_compared_by_what_they_show() -> None:
+    grid = MapGrid(4, 2)
+    equal, _ = compare(Brighter(5), Brighter(5.1), [PICTURE], maps=grid)
+    assert (equal.psnr_db, equal.max_levels) == (99.0, 0)
+    parity, worst = compare(Brighter(7), Brighter(5), [PICTURE], maps=grid)
+    assert parity.psnr_db == pytest.approx(42.11, abs=0.01)
+    assert (parity.max_levels, parity.mean_levels) == (2, 2)
+    np.testing.assert_array_equal(worst.expected, worst.photograph + 5)

@@ -12,7 +12,7 @@ from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, MapGrid
 from cgtool.backends.opening import Opened
 from cgtool.conversion.events import Finished
 from cgtool.conversion.look import FullLook
-from cgtool.conversion.mapping import samples_of, shown
+from cgtool.conversion.mapping import samples_of
 from cgtool.conversion.model import Model
 from cgtool.conversion.request import ConvertRequest
 from cgtool.media.colour import Colour
@@ -139,11 +139,3 @@ def test_formats_that_go_the_way_of_rgb(name: str | None) -> None:
 
 def test_high_dynamic_range_is_tone_mapped_first() -> None:
     assert samples_of("yuv420p10le", colour(transfer=16, matrix=9)) is None
-
-
-def test_a_picture_is_shown_as_it_is() -> None:
-    picture = np.zeros((8, 8, 3), np.uint8)
-    assert shown(picture, picture) is picture
-    maps = np.zeros((28, 2, 2), np.float32)
-    maps[4:7] = maps[11:14] = maps[18:21] = maps[25:28] = 0.1
-    assert np.all(shown(picture, maps) == 13)

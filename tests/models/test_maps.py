@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cgtool.errors import ModelError
+from cgtool.grid import MAPS, luma_knots
 from cgtool.models.architecture import build_generator, describe
-from cgtool.models.maps import MAPS, MapsConfig, MapsGenerator, apply_maps, keep_contrast, luma_knots
+from cgtool.models.maps import MapsConfig, MapsGenerator, apply_maps, keep_contrast
 from cgtool.pictures import LUMA
 
 Array = NDArray[np.float64]

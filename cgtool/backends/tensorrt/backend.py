@@ -26,9 +26,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cgtool.backends.base import BackendInfo, Engine, closed, counted
+from cgtool.backends.base import BackendInfo, Engine, MapGrid, closed, counted
 from cgtool.backends.spec import Shape, Shapes
-from cgtool.backends.tensorrt.bindings import FRAMES, OUTPUTS, Log, log_of
+from cgtool.backends.tensorrt.bindings import FRAMES, MAPS, TRANSLATED, Log, log_of
 from cgtool.backends.tensorrt.cuda import Cuda
 from cgtool.backends.tensorrt.library import TENSORRT, Library, Runner
 from cgtool.config import EnginePrecision
@@ -52,11 +52,12 @@ class _Slot:
     It has an execution context of its own, because a CUDA graph holds its context's shapes and addresses.
     """
 
-    def __init__(self, cuda: Cuda, context: tensorrt.IExecutionContext, output: str) -> None:
+    def __init__(self, cuda: Cuda, context: tensorrt.IExecutionContext, maps: MapGrid | None) -> None:
         self.context = context
-        self.output = output  # its name
+        self.output = TRANSLATED if maps is None else MAPS  # its name
+        self._maps = maps
         self.uploaded, self.computed, self.downloaded = cuda.event(), cuda.event(), cuda.event()
-        self.result: Image | None = None  # where the chunk that is under way is to go
+        self.result: NDArray[Any] | None = None  # where the chunk that is under way is to go
         self.clear()
 
     def clear(self) -> None:
@@ -69,11 +70,15 @@ class _Slot:
     def fit(self, cuda: Cuda, shape: Shape) -> bool:
         """Take memory for chunks of a shape; False if TensorRT refuses."""
         size = (*shape, 3)
+        given: tuple[int, ...] = size  # in bytes
+        if self._maps is not None:
+            *others, columns = self._maps.shape_of(size)
+            given = (*others, columns * np.float32().itemsize)
         # One by one: what a failed line has already taken lives on in the exception's traceback.
         self.host_in = cuda.pinned(*size)
-        self.host_out = cuda.pinned(*size)
+        self.host_out = cuda.pinned(*given)
         self.device_in = cuda.empty(*size)
-        self.device_out = cuda.empty(*size)
+        self.device_out = cuda.empty(*given)
         return bool(
             self.context.set_input_shape(FRAMES, size)
             and self.context.set_tensor_address(FRAMES, self.device_in.data_ptr())
@@ -84,7 +89,7 @@ class _Slot:
         """Wait for the chunk, if one is under way, and hand it over."""
         if self.result is not None:
             self.downloaded.synchronize()
-            self.result[:] = self.host_out.numpy()[: len(self.result)]
+            self.result[:] = self.host_out.numpy().view(self.result.dtype)[: len(self.result)]
             self.result = None
 
 
@@ -100,6 +105,7 @@ class TensorRTBackend(Engine):
         device: ``cuda:N``.
         precision: The arithmetic of the graph that the engine was built from; for ``info``.
         shapes: The shapes that the engine was built for. A batch below the smallest is filled up.
+        maps: The maps that it gives; None for pictures.
         version_compatible: It was built so. It then holds code for the host, which is refused otherwise: an engine is
             to be trusted like a program.
         library: The package that built it.
@@ -118,12 +124,14 @@ class TensorRTBackend(Engine):
         device: str = "cuda:0",
         precision: EnginePrecision = "fp16",
         shapes: Shapes,
+        maps: MapGrid | None = None,
         version_compatible: bool = False,
         library: Library = TENSORRT,
         cache: Path | None = None,
     ) -> None:
         trt = library.load()
-        self._kind, self._label, self._device, self._shapes = library.kind, label, device, shapes
+        self._kind, self._label, self._device = library.kind, label, device
+        self._shapes, self._maps = shapes, maps
         self._log: Log = log_of(trt)
         self._cuda = Cuda(device)
         self.info = BackendInfo(library.kind, f"{device} ({self._cuda.name})", precision, batch=_CHUNKS * shapes.opt[0])
@@ -140,7 +148,9 @@ class TensorRTBackend(Engine):
             self._engine: tensorrt.ICudaEngine | None = self._runtime.deserialize_cuda_engine(engine)
             if self._engine is None:
                 raise self._log.failure(f"{library.kind}: {label} can't be opened on {device}", hint=_FOREIGN_PLAN)
-            output = _check(self._engine, trt.DataType.UINT8, f"{library.kind}: {label}", shapes)
+            output = TRANSLATED if maps is None else MAPS
+            dtype = trt.DataType.UINT8 if maps is None else trt.DataType.FLOAT
+            _check(self._engine, {FRAMES: trt.DataType.UINT8, output: dtype}, f"{library.kind}: {label}", shapes)
             self._uploads, self._computing, self._downloads = (self._cuda.stream() for _ in range(3))
             self._runner = library.runner(trt, self._engine, cache)
             for _ in range(_SLOTS):
@@ -148,7 +158,7 @@ class TensorRTBackend(Engine):
                 context = self._runner.make()
                 if context is None:
                     raise self._log.failure(f"{library.kind}: {label} can't be opened on {device}")
-                self._slots.append(_Slot(self._cuda, context, output))
+                self._slots.append(_Slot(self._cuda, context, maps))
 
     def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `cgtool.backends.base.Backend.infer`).
@@ -166,7 +176,9 @@ class TensorRTBackend(Engine):
                 f"{self._kind}: {self._label} can't take frames of {size}: it was built for {self._shapes}",
                 hint="Run cgtool export with --min, --opt and --max around that size",
             )
-        translated = np.empty(frames.shape, np.uint8)
+        translated: NDArray[Any] = np.empty(frames.shape, np.uint8)
+        if self._maps is not None:
+            translated = np.empty(self._maps.shape_of(frames.shape), np.float32)
         doing = f"{self._kind}: {self._label} failed on {self._device} ({counted(frames.shape)})"
         with self._cuda.current(), self._log.translated(doing):
             try:
@@ -198,7 +210,7 @@ class TensorRTBackend(Engine):
             slot.context.set_device_memory(self._scratch.data_ptr(), size)
         self._shape = shape
 
-    def _start(self, slot: _Slot, chunk: Image, result: Image) -> None:
+    def _start(self, slot: _Slot, chunk: Image, result: NDArray[Any]) -> None:
         """Send a chunk on its way: three streams, each waiting for the one before."""
         slot.host_in.numpy()[: len(chunk)] = chunk  # what is left of a smallest batch is translated for nothing
         self._cuda.copy(slot.device_in, slot.host_in, self._uploads)
@@ -259,17 +271,14 @@ class TensorRTBackend(Engine):
             self._runtime = None
 
 
-def _check(engine: tensorrt.ICudaEngine, uint8: tensorrt.DataType, label: str, shapes: Shapes) -> str:
-    """The output's name. Raise unless the engine is one of cgtool's and of these shapes."""
+def _check(engine: tensorrt.ICudaEngine, tensors: dict[str, tensorrt.DataType], label: str, shapes: Shapes) -> None:
+    """Raise unless the engine has these inputs and outputs, as cgtool's have, and these shapes."""
     names = {engine.get_tensor_name(index) for index in range(engine.num_io_tensors)}
-    outputs = [name for name in names if name in OUTPUTS]
-    if names != {FRAMES, *outputs} or len(outputs) != 1 or any(engine.get_tensor_dtype(n) != uint8 for n in names):
-        known = " or ".join(OUTPUTS)
+    if names != set(tensors) or any(engine.get_tensor_dtype(name) != tensors[name] for name in names):
         raise EngineError(
-            f"{label} is no engine of cgtool's: it must take and give uint8, as {FRAMES} and {known}",
+            f"{label} is no engine of cgtool's: it must have {' and '.join(tensors)}",
             hint="Run cgtool export --force",
         )
     profile = [tuple(shape) for shape in engine.get_tensor_profile_shape(FRAMES, 0)]
     if profile != [(*shape, 3) for shape in (shapes.min, shapes.opt, shapes.max)]:
         raise EngineError(f"{label} was built for {profile}, not for {shapes}", hint="Run cgtool export --force")
-    return str(outputs[0])

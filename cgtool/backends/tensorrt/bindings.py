@@ -21,10 +21,11 @@ from cgtool.errors import EngineError, OutOfMemoryError
 if TYPE_CHECKING:
     import tensorrt
 
-FRAMES, TRANSLATED = "frames", "translated"
-"""The graph's input and output, both uint8 of shape (batch, height, width, 3); see `cgtool.backends.onnx.export`."""
+FRAMES, TRANSLATED, MAPS = "frames", "translated", "maps"
+"""The graph's input and output, both uint8 of shape (batch, height, width, 3), or a map network's output in FP32; see
+`cgtool.backends.onnx.export`."""
 
-OUTPUTS = {TRANSLATED: "UINT8"}
+OUTPUTS = {TRANSLATED: "UINT8", MAPS: "FLOAT"}
 """The outputs that a graph may have, one of them, and TensorRT's names of their types."""
 
 _OLDEST, _UNKNOWN = (10, 12), (12, 0)

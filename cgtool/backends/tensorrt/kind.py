@@ -81,6 +81,7 @@ class TensorRT(Kind):
             device=device,
             precision=spec.precision,
             shapes=spec.shapes,
+            maps=spec.source.maps,
             version_compatible=bool(spec.target.hardware.get("version_compatible")),
         )
 

@@ -93,6 +93,7 @@ class TensorRTForRTX(Kind):
             device=device,
             precision=spec.precision,
             shapes=spec.shapes,
+            maps=spec.source.maps,
             library=TENSORRT_RTX,
             cache=cache_dir() / _NAME / f"{which.hexdigest()[:16]}.kernels",
         )

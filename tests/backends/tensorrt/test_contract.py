@@ -166,8 +166,8 @@ MUTATIONS = {
     ),
     "a result that is of another type": (
         BACKEND,
-        "engine: tensorrt.ICudaEngine, uint8",
-        "engine: tensorrt.Runtime, uint8",
+        "engine: tensorrt.ICudaEngine, tensors",
+        "engine: tensorrt.Runtime, tensors",
         "lost",
     ),
     "a type that is not written": (

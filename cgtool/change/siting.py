@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.pictures import Array, Size
+from cgtool.pictures import Size
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
+Whole = NDArray[np.int16]
 
 
 def shrunk(plane: Plane, step: tuple[int, int], siting: tuple[float, float]) -> Plane:
@@ -51,61 +52,42 @@ def _moved(plane: Plane, axis: int) -> Plane:
 
 
 class Doubled:
-    """A float32 plane of chroma's size that is read at luma's size, a band at a time: bilinear, siting minded.
+    """A plane of chroma's size, int16, that is read at luma's size, some rows at a time. Serves one thread.
 
-    Fill ``interior``, call `finish`, then read. Serves one thread.
+    Fill ``plane``, call `finish`, then read. It is bilinear between two samples. Where samples lie on pixels, a sample
+    is moved to lie between two, which takes a little of its sharpness: it is meant for smooth shares of a value.
     """
 
-    def __init__(self, picture: Size, step: tuple[int, int], siting: tuple[float, float], rows: int) -> None:
+    def __init__(self, picture: Size, step: tuple[int, int], siting: tuple[float, float]) -> None:
         """Make room.
 
         Args:
             picture: Luma's size.
             step, siting: As for `shrunk`.
-            rows: Rows of luma per band; an even number.
         """
         self._step, self._siting, self._width = step, siting, picture.width
         width, height = -(-picture.width // step[0]), -(-picture.height // step[1])
-        self._bordered = np.empty((height + 2, width + 2), np.float32)
-        self._tall = np.empty((rows, width + 2), np.float32)
-        self._sides = [np.empty((rows, width), np.float32) for _ in range(2)]
-        self._wide = np.empty((rows, width, 2), np.float32)
-
-    @property
-    def interior(self) -> Array:
-        """The plane itself, (height, width)."""
-        return self._bordered[1:-1, 1:-1]
+        self.plane = np.empty((height, width), np.int16)
 
     def finish(self) -> None:
-        """The plane is written: repeat its edges outwards."""
-        plane = self._bordered
-        plane[0], plane[-1] = plane[1], plane[-2]
-        plane[:, 0], plane[:, -1] = plane[:, 1], plane[:, -2]
+        """The plane is written."""
+        for axis, (step, phase) in enumerate(zip(self._step, self._siting, strict=True)):
+            if step == 2 and phase == 0:
+                here, after = (
+                    (self.plane[:, :-1], self.plane[:, 1:]) if axis == 0 else (self.plane[:-1], self.plane[1:])
+                )
+                if here.size:
+                    cv2.addWeighted(here, 0.75, after, 0.25, 0, here)
 
-    def band(self, rows: slice) -> Array:
-        """Rows of luma: float32, (rows, width), which may be overwritten and holds until the next call."""
-        (across, down), (phase_across, phase_down) = self._step, self._siting
-        source = self._bordered[rows.start // down : -(-rows.stop // down) + 2]
-        if down == 2:
-            tall = self._tall[: 2 * (len(source) - 2)]
-            _between(source[:-2], source[1:-1], source[2:], phase_down, tall[::2], tall[1::2])
-        else:
-            tall = source[1:-1]
-        tall = tall[: rows.stop - rows.start]
-        if across == 1:
-            return tall[:, 1:-1]
-        even, odd = (side[: len(tall)] for side in self._sides)
-        _between(tall[:, :-2], tall[:, 1:-1], tall[:, 2:], phase_across, even, odd)
-        wide = self._wide[: len(tall)]
-        cv2.merge([even, odd], wide)
-        return wide.reshape(len(tall), -1)[:, : self._width]
-
-
-def _between(before: Array, here: Array, after: Array, phase: float, even: Array, odd: Array) -> None:
-    """The two pixels of each sample along an axis, from it and its neighbours."""
-    if phase == 0:
-        np.copyto(even, here)
-        cv2.addWeighted(here, 0.5, after, 0.5, 0, odd)
-    else:
-        cv2.addWeighted(before, 0.25, here, 0.75, 0, even)
-        cv2.addWeighted(here, 0.75, after, 0.25, 0, odd)
+    def rows(self, rows: slice) -> Whole:
+        """Some rows of luma: int16, (rows, width), to be overwritten at will."""
+        across, down = self._step
+        if self._step == (1, 1):
+            return self.plane[rows]
+        # One sample more on either side, where there is one, so that it is interpolated as in the whole.
+        first, last = rows.start // down, -(-rows.stop // down)
+        before, after = min(first, down - 1), min(len(self.plane) - last, down - 1)
+        part = self.plane[first - before : last + after]
+        large = cv2.resize(part, (part.shape[1] * across, len(part) * down), interpolation=cv2.INTER_LINEAR)
+        above = before * down + rows.start % down
+        return np.asarray(large, np.int16)[above : above + rows.stop - rows.start, : self._width]

@@ -1,17 +1,30 @@
-"""Maps brought to a plane's size, a band of rows at a time.
+"""Maps brought to a plane's size, some rows at a time, so that what is interpolated never leaves the processor's cache.
 
-Bilinear interpolation is two small matrix products: one across, done once per map row, and one down, done per band, so
-that what is interpolated never leaves the processor's cache. BLAS does both at several values per nanosecond, and any
-offset between the grids (chroma siting, a grid that reaches beyond the picture) costs nothing.
+Bilinear interpolation is two small matrix products: one across, done once per map row, and one down. BLAS does both at
+several values per nanosecond, and any offset between the grids (chroma siting, a grid that reaches beyond the picture)
+costs nothing. `Stretch` does so in float32. `Strips`, in fixed point, leaves the way down to OpenCV.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from cgtool.pictures import Array
+from cgtool.pictures import Array, Size
 
-_COLUMNS = 64
+Whole = NDArray[np.int16]
+
+_STRIP = 230_400
+"""About how many samples a strip has: few enough that its maps stay in the processor's caches."""
+
+_LEAST_CELLS = 2
+"""Each strip is made from one cell more than it has: fewer cells would mean more waste."""
+
+COLUMNS = 64
 """Columns interpolated at a time: their cells are few enough for a small matrix, yet BLAS is fast with so many."""
 
 
@@ -70,7 +83,7 @@ class Stretch:
         """
         height, width = cells
         self._down = Axis(down, height, rows)
-        self._across = Axis(across, width, _COLUMNS)
+        self._across = Axis(across, width, COLUMNS)
         # The product across wants (cells, columns).
         self._columns = [(x, c, np.ascontiguousarray(weights.T)) for x, c, weights in self._across.blocks]
         self._wide = np.empty((maps, height, len(across)), np.float32)
@@ -91,3 +104,79 @@ class Stretch:
         rows, cells, weights = self._down.blocks[index]
         out = self._band[:count, : rows.stop - rows.start]
         return np.matmul(weights, self._wide[first : first + count, cells], out=out)
+
+
+class Strip(NamedTuple):
+    """Some rows of a plane, and the maps on them: (rows, columns) each, to be overwritten at will."""
+
+    rows: slice
+    maps: list[Whole]
+
+
+class Strips:
+    """Maps of one size on a plane of one size, in fixed point. Holds buffers; serves one thread.
+
+    Across, a matrix product places every column exactly; down, OpenCV's resize is twice as fast, and what it can't
+    place is asked for at twice the rows.
+    """
+
+    def __init__(
+        self, plane: Size, cells: int, rows_per_cell: float, across: Axis, maps: int, *, every: int = 1
+    ) -> None:
+        """Lay out the strips.
+
+        Args:
+            plane: The plane's size.
+            cells: Height of the maps.
+            rows_per_cell: Need not be whole. Rows' centres divide the frame evenly.
+            across: Where the plane's columns lie.
+            maps: How many maps there are.
+            every: Of the rows, the plane has every second one from the first on, if 2.
+        """
+        self._plane, self._down, self._every = plane, rows_per_cell, every
+        self._columns = [(x, source, np.ascontiguousarray(weights.T)) for x, source, weights in across.blocks]
+        self._wide = np.empty((maps, cells, plane.width), np.float32)
+        # One row more than there are cells, the last one once again: what lies beyond the last centre.
+        self._whole = np.empty((maps, cells + 1, plane.width), np.int16)
+        self._strips = list(self._layout(cells))
+        rows = max(self._height(source) for source, _, _ in self._strips)
+        self._buffer = np.empty((maps, rows, plane.width), np.int16)
+
+    def _layout(self, cells: int) -> Iterator[tuple[slice, int, slice]]:
+        """Of each strip: the map rows that it is made from, how many rows at its top are of no use, its rows.
+
+        A strip ends in the middle of a cell, where the next one's maps begin half a cell before. So nothing is
+        interpolated beyond what a strip is made from. It lies exactly where it belongs if its first cell begins where
+        a row does; elsewhere it is half a row off at most.
+        """
+        down, rows = self._down, self._plane.height * self._every
+        step = max(_LEAST_CELLS, round(_STRIP / self._plane.width / down))
+        step = next((s for s in range(step, 4 * step) if float(s * down).is_integer()), step)
+        top = 0
+        for first in range(0, cells, step):
+            last = first + step
+            bottom = rows if last >= cells else min(rows, round((last + 0.5) * down / self._every) * self._every)
+            if bottom > top:
+                yield slice(first, min(last, cells) + 1), top - round(first * down), slice(top, bottom)
+            top = bottom
+
+    def _height(self, source: slice) -> int:
+        return round(float(source.stop - source.start) * self._down)
+
+    def of(self, maps: Array) -> Iterator[Strip]:
+        """The plane, strip by strip, each valid until the next.
+
+        Args:
+            maps: float32, (maps, height, width), cut off to whole numbers once they are interpolated across.
+        """
+        for samples, cells, weights in self._columns:
+            np.matmul(maps[:, :, cells], weights, out=self._wide[:, :, samples])
+        np.copyto(self._whole[:, :-1], self._wide, casting="unsafe")
+        self._whole[:, -1] = self._whole[:, -2]
+        for source, above, rows in self._strips:
+            made = self._buffer[:, : self._height(source)]
+            for each, out in zip(self._whole, made, strict=True):
+                cv2.resize(each[source], None, out, 1, self._down, cv2.INTER_LINEAR)
+            part = slice(above, above + rows.stop - rows.start, self._every)
+            own = slice(rows.start // self._every, rows.stop // self._every)
+            yield Strip(own, [each[part] for each in made])

@@ -25,12 +25,26 @@ def test_odd_sizes_repeat_their_last_pixel() -> None:
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.5])
-def test_a_gradient_comes_back_as_it_was(phase: float) -> None:
-    size = Size(20, 12)
-    doubled = Doubled(size, (2, 2), (phase, phase), rows=4)
-    rows, columns = np.mgrid[:6, :10].astype(np.float32)
-    doubled.interior[:] = 2 * columns + phase + 100 * (2 * rows + phase)
+@pytest.mark.parametrize("rows", [3, 4, 12])
+def test_a_gradient_comes_back_as_it_was(phase: float, rows: int) -> None:
+    doubled = Doubled(Size(20, 12), (2, 2), (phase, phase))
+    y, x = np.mgrid[:6, :10]
+    doubled.plane[:] = 100 * (2 * x + phase) + 1000 * (2 * y + phase)
     doubled.finish()
-    whole = np.concatenate([doubled.band(slice(top, top + 4)).copy() for top in range(0, 12, 4)])
+    whole = np.concatenate([doubled.rows(slice(top, top + rows)) for top in range(0, 12, rows)])
     y, x = np.mgrid[:12, :20]
-    np.testing.assert_allclose(whole[1:-1, 1:-1], (x + 100.0 * y)[1:-1, 1:-1], atol=1e-2)
+    np.testing.assert_allclose(whole[2:-3, 2:-3], (100 * x + 1000 * y)[2:-3, 2:-3], atol=1)
+
+
+def test_odd_sizes_leave_out_what_lies_beyond() -> None:
+    doubled = Doubled(Size(5, 3), (2, 2), (0.5, 0.5))
+    doubled.plane[:] = 7
+    doubled.finish()
+    assert doubled.rows(slice(0, 3)).tolist() == [[7] * 5] * 3
+
+
+def test_chroma_of_luma_s_size_is_read_as_it_is() -> None:
+    doubled = Doubled(Size(5, 3), (1, 1), (0, 0))
+    doubled.plane[:] = np.arange(15).reshape(3, 5)
+    doubled.finish()
+    assert doubled.rows(slice(1, 3)).tolist() == [[5, 6, 7, 8, 9], [10, 11, 12, 13, 14]]

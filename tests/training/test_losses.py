@@ -11,7 +11,8 @@ from cgtool.training import losses
 from cgtool.training.build import build_networks
 from cgtool.training.config import Objective
 from cgtool.training.files.report import write_report
-from cgtool.training.losses import TERMS, GeneratorTerm, generator_terms, shown, translated
+from cgtool.training.losses import TERMS, GeneratorTerm, as_judged, generator_terms, shown, translated
+from cgtool.training.parts.colours import invented
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.step import generator_losses
 from tests.training.toy import tiny_config
@@ -22,7 +23,8 @@ def test_names_are_those_that_files_know() -> None:
         "G": ["G_A_to_B", "G_B_to_A"], "D": ["D_A", "D_B"], "cycle": ["cycle_A", "cycle_B"],
         "identity": ["identity_A", "identity_B"], "temporal": ["temporal_A", "temporal_B"],
         "texture": ["texture_A", "texture_B"], "evenness": ["evenness_A", "evenness_B"],
-        "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"],
+        "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"], "colour": ["colour_A", "colour_B"],
+        "background": ["background_A", "background_B"],
     }  # fmt: skip
 
 
@@ -90,3 +92,36 @@ def test_what_is_shown_of_a_translation() -> None:
     )
     net = build_networks(tiny_config(), torch.device("cpu")).G
     torch.testing.assert_close(translated(objective, net, image), shown(objective, image, net(image)))
+
+
+def test_what_changes_outside_the_mask_is_held() -> None:
+    config = tiny_config(generator="maps", masks=True, background_weight=10.0)
+    nets = build_networks(config, torch.device("cpu"))
+    for net in (nets.G, nets.F):
+        torch.nn.init.normal_(net.head.weight, std=0.05)  # type: ignore[arg-type, union-attr]  # a convolution
+    x = torch.rand(1, 4, 32, 32) * 2 - 1
+    for inside, changed in ((-1.0, True), (1.0, False)):
+        x[:, 3] = inside
+        found, (judged, _) = generator_losses(nets, config.objective, x, x)
+        assert (found["background_A"] > 0) == changed
+        assert judged.any() != changed  # discriminators see the object alone
+
+
+def test_invented_colours_are_weighed_against_the_targets_palette() -> None:
+    config = tiny_config(generator="maps", colour_weight=2.0)
+    nets = build_networks(config, torch.device("cpu"))  # fresh: nothing changes, so nothing is invented
+    x, y = torch.rand(2, 1, 3, 32, 32) * 2 - 1
+    found, (_, fake_y) = generator_losses(nets, config.objective, x, y, (torch.zeros(25), torch.full((25,), 2.0)))
+    assert found["colour_A"] == found["colour_B"] == 0
+    nets.G.head.bias.data[:] = torch.tensor([0.0, 0, 0, 0, 0.5, -0.5, 0]).repeat(4)  # type: ignore[union-attr, operator]
+    for palette, expected in ((torch.zeros(25), True), (torch.full((25,), 2.0), False)):
+        found, (_, fake_y) = generator_losses(nets, config.objective, x, y, (torch.full((25,), 2.0), palette))
+        assert (found["colour_A"] > 0) == expected
+        if expected:
+            torch.testing.assert_close(found["colour_A"], 2 * invented(x, fake_y, palette))
+
+
+def test_discriminators_see_images_varied_if_asked_for() -> None:
+    images = torch.rand(2, 3, 32, 32)
+    assert as_judged(Objective(), images) is images
+    assert (as_judged(Objective(diff_augment=True), images) == 0).any()

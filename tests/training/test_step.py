@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cgtool.config import Precision
 from cgtool.models.discriminators import PatchConfig, PatchDiscriminator
 from cgtool.models.generator import Generator
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
@@ -22,7 +23,7 @@ from cgtool.training.parts.motion import random_motion, with_noise
 from cgtool.training.parts.pool import ImagePool
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.state import TrainState
-from cgtool.training.step import Optimization, generator_losses, train_step
+from cgtool.training.step import Optimization, autocast, generator_losses, train_step
 from tests.training.toy import tiny_config
 
 CHOICES = list(itertools.product(GAN_LOSSES, CYCLE_LOSSES))
@@ -369,3 +370,11 @@ def test_without_weights_no_chance_is_drawn() -> None:
     losses, _ = generator_losses(nets, Objective(), x, y)
     assert torch.equal(before, torch.get_rng_state())
     assert set(losses) == {"G_A_to_B", "G_B_to_A", "cycle_A", "cycle_B", "identity_A", "identity_B"}
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_convolutions_run_in_the_precision(precision: Precision, dtype: torch.dtype) -> None:
+    with autocast(WORLD.device, precision):
+        assert nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).dtype == dtype

@@ -28,8 +28,8 @@ test-gpu: $(DEV)
 
 # Proves what could not be run without an NVIDIA GPU and TensorRT (pip install 'cgtool[tensorrt]').
 test-tensorrt: $(DEV)
-	$(BIN)/pip install --quiet --editable '.[dev,tensorrt]'
-	$(BIN)/python -m pytest -m gpu tests/backends/tensorrt
+	$(BIN)/pip install --quiet --editable '.[dev,tensorrt,tensorrt-rtx]'
+	$(BIN)/python -m pytest -m 'gpu or not gpu' tests/backends/tensorrt tests/backends/tensorrt_rtx
 
 # Every dependency in the oldest release that pyproject.toml declares, on the oldest Python.
 test-oldest:
@@ -49,6 +49,9 @@ coverage: $(DEV)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
+	rm -f .coverage.* # what processes that were killed had not finished
+	$(BIN)/coverage json --quiet --fail-under 0 -o .coverage.json
+	$(BIN)/python -m tests.coverage_shares .coverage.json
 	$(BIN)/coverage report
 
 check: $(DEV)

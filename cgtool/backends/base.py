@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from numpy.typing import NDArray
 
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import EngineError
@@ -37,6 +39,24 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class MapGrid:
+    """The maps that a map network gives instead of a picture.
+
+    Attributes:
+        stride: Side of a cell, in pixels of what the network sees.
+        knots: Brightness knots; there are 7 maps for each.
+    """
+
+    stride: int
+    knots: int
+
+    @property
+    def channels(self) -> int:
+        """How many maps there are: 7 for each knot."""
+        return 7 * self.knots
+
+
+@dataclass(frozen=True)
 class GeneratorSource:
     """A generator that a backend may run, described without loading it.
 
@@ -51,6 +71,7 @@ class GeneratorSource:
         direction: ``A_to_B`` or ``B_to_A`` of its model.
         places: Folders that may hold engines compiled of it, which may not exist; a model's own folder comes first.
         origin: Its model; None for a bare checkpoint, of which no engines are exported.
+        maps: The maps that it gives; None if it gives pictures.
     """
 
     key: str
@@ -60,6 +81,20 @@ class GeneratorSource:
     direction: Direction = "A_to_B"
     places: tuple[Path, ...] = ()
     origin: Origin | None = None
+    maps: MapGrid | None = None
+
+    @property
+    def cell(self) -> int | None:
+        """Side of a cell of the maps, in pixels; None for pictures."""
+        return None if self.maps is None else self.maps.stride
+
+    def shape_of(self, frames: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what an engine gives for frames of shape (batch, height, width, 3)."""
+        if self.maps is None:
+            return frames
+        batch, height, width, _ = frames
+        side = self.maps.stride
+        return batch, self.maps.channels, -(-height // side), -(-width // side)
 
 
 @dataclass(frozen=True)
@@ -88,7 +123,7 @@ class Backend(Protocol):
         """Which engine runs, on which device and how."""
         ...
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames.
 
         Args:
@@ -96,8 +131,9 @@ class Backend(Protocol):
                 least 1, C-contiguous.
 
         Returns:
-            The same shape and dtype, values rounded (not truncated) from the network's [-1, 1]. It belongs to the
-            caller: no later call writes into it.
+            The same shape and dtype, values rounded (not truncated) from the network's [-1, 1]. Of a map network:
+            its maps, float32, shape (batch, knots * 7, h, w), knot by knot from dark to bright; h and w are height and
+            width over the side of a cell, rounded up. It belongs to the caller: no later call writes into it.
 
         Raises:
             OutOfMemoryError: The device's memory does not hold this batch.
@@ -133,7 +169,7 @@ class Engine(ABC):
     warnings: Sequence[str] = ()
 
     @abstractmethod
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `Backend.infer`)."""
 
     @abstractmethod

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 WORST = ".worst.png"
 """Suffix of the picture that an engine which is not kept got most wrong."""
 
-_CHOICES = ("hardware_compatible", "version_compatible")
+_CHOICES = ("hardware_compatible", "version_compatible", "gpus")
 """Choices at the building that a file's name does not tell."""
 
 
@@ -92,13 +92,16 @@ def problem_here(engine: EngineFile, source: GeneratorSource, cuda_device: str =
         source: The generator as it is now.
         cuda_device: The GPU that it would use, if it is for GPUs.
     """
+    row = KINDS[engine.manifest.format]
+    return _stale(engine, source) or row.kind().problem(engine.spec(source), row.home(cuda_device))
+
+
+def _stale(engine: EngineFile, source: GeneratorSource) -> str | None:
+    """Why no machine can use an engine, None if one can."""
     if engine.manifest.key != source.key:
         return "made from other weights or by another cgtool; run cgtool export again"
     missing = [path.name for path in engine.paths if not path.is_file()]
-    if missing:
-        return f"{missing[0]} is missing; run cgtool export again"
-    row = KINDS[engine.manifest.format]
-    return row.kind().problem(engine.spec(source), row.home(cuda_device))
+    return f"{missing[0]} is missing; run cgtool export again" if missing else None
 
 
 def milliseconds_here(engine: EngineFile, device: str) -> float | None:
@@ -124,13 +127,13 @@ def existing(spec: EngineSpec, *, proven: bool) -> EngineFile | None:
         return None
     manifest, row = engine.manifest, KINDS[spec.format]
     same = (
-        manifest.key == spec.source.key
-        and manifest.shapes == spec.shapes
+        manifest.shapes == spec.shapes
         and all(manifest.hardware.get(choice) == spec.target.hardware.get(choice) for choice in _CHOICES)
         and (manifest.parity or not proven)
+        and _stale(engine, spec.source) is None
     )
-    here = replace(spec, target=Target(manifest.hardware, manifest.versions))
-    problem = row.kind().problem(here, row.home()) if same else "made of other weights or wishes, or not proven"
+    there = replace(spec, target=Target(manifest.hardware, manifest.versions))
+    problem = row.kind().outdated(there, spec) if same else "made of other weights or wishes, or not proven"
     logger.debug("%s: %s: %s", spec.label, path, problem or "up to date")
     return engine if problem is None else None
 

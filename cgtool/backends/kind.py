@@ -11,6 +11,7 @@ from typing import Literal
 from cgtool.backends import machine
 from cgtool.backends.base import Engine
 from cgtool.backends.spec import BuildOptions, Built, EngineSpec, Progress, Target
+from cgtool.backends.table import KINDS
 from cgtool.config import EnginePrecision
 from cgtool.pictures import Image
 
@@ -51,6 +52,19 @@ class Kind:
             EngineError: None can be built here.
         """
         return Target({"cpu": machine.cpu_name(), "bf16": machine.cpu_has_bf16()})
+
+    def outdated(self, there: EngineSpec, wanted: EngineSpec) -> str | None:
+        """Why a compiled engine is not the one that ``cgtool export`` would make here; None if it is.
+
+        Args:
+            there: The engine that is there.
+            wanted: The engine that is asked for.
+        """
+        return self.problem(there, KINDS[there.format].home())
+
+    def provable(self, spec: EngineSpec) -> bool:
+        """Whether an engine that was just built can be opened here, to be compared."""
+        return True
 
     def build(self, spec: EngineSpec, calibration: Sequence[Image], progress: Progress | None) -> Built:
         """Compile an engine; takes seconds to minutes.

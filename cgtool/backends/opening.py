@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from cgtool.backends.base import Backend, Engine
 from cgtool.backends.spec import Shapes
@@ -46,7 +49,7 @@ class WithinProfile(Engine):
         self._other: Backend | None = None
         self.info, self.notes, self.warnings = backend.info, backend.notes, backend.warnings
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         _, height, width, _ = frames.shape
         if (self._shapes.opt[0], height, width) in self._shapes:

@@ -9,7 +9,7 @@ import logging
 import math
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -127,13 +127,23 @@ class Proof:
     measured: dict[str, float]
 
 
-def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image]) -> Proof:
+Shown = Callable[[Image, NDArray[Any]], Image]
+"""Makes of a picture and what an engine gave for it the picture that is shown."""
+
+
+def _as_given(picture: Image, output: NDArray[Any]) -> Image:
+    """What picture networks give is shown as it is."""
+    return output
+
+
+def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image], shown: Shown = _as_given) -> Proof:
     """Compare a new engine with PyTorch, and time both.
 
     Args:
         spec: The engine.
         built: Its contents.
         pictures: To compare on: RGB, uint8, (height, width, 3), at about the size at which the network works.
+        shown: How a map network's maps are carried out.
 
     Raises:
         EngineError: It can't be opened, or differs too much; the worst picture is then beside where it would be kept.
@@ -142,7 +152,7 @@ def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image]) -> Proof:
     with ExitStack() as stack:
         engine: Backend = stack.enter_context(_opened(spec, built, device))
         rivals = _references(spec.source, device, stack)
-        parity, worst = compare(engine, rivals["torch fp32"], pictures, spec.shapes)
+        parity, worst = compare(engine, rivals["torch fp32"], pictures, spec.shapes, shown)
         logger.debug("%s: %s", spec.label, parity)
         if not parity.passes(spec.precision):
             worst.save(spec.path(WORST))
@@ -184,7 +194,11 @@ def _refused(spec: EngineSpec, parity: Parity) -> EngineError:
 
 
 def compare(
-    engine: Backend, reference: Backend, pictures: Sequence[Image], shapes: Shapes | None = None
+    engine: Backend,
+    reference: Backend,
+    pictures: Sequence[Image],
+    shapes: Shapes | None = None,
+    shown: Shown = _as_given,
 ) -> tuple[Parity, Worst]:
     """Translate pictures, each at its own size and at a smaller, odd one, with both, and compare.
 
@@ -194,6 +208,7 @@ def compare(
         pictures: RGB, uint8, (height, width, 3).
         shapes: The frames that the engine takes: pictures are scaled to the best of it and a smaller one instead; None
             for any.
+        shown: What is compared is what it makes of their results.
 
     Raises:
         EngineError: One of them fails.
@@ -202,7 +217,7 @@ def compare(
     equal = np.zeros(3)  # neighbours in smooth places: how many, equal in PyTorch's result, equal in the engine's
     worst: tuple[float, Worst] | None = None
     for picture in _two_sizes(pictures, shapes):
-        expected, result = (backend.infer(picture[None])[0] for backend in (reference, engine))
+        expected, result = (shown(picture, backend.infer(picture[None])[0]) for backend in (reference, engine))
         difference = cv2.absdiff(expected, result).astype(np.float64)
         squares = float(np.square(difference).sum())
         squared, levels, total = squared + squares, levels + float(difference.sum()), total + difference.size

@@ -252,7 +252,7 @@ def _of_kind(
             yield Candidate(file.spec(source), device, file, milliseconds_here(file, device))
     if row.from_source == "never":
         if not files:
-            yield Refusal(f"{row.name} {device}", "no engine is compiled; run cgtool export --fp16")
+            yield Refusal(f"{row.name} {device}", f"no engine is compiled; run cgtool export --format {row.name}")
     elif missing is not None:
         if files or asked or row.from_source == "always":
             yield Refusal(f"{row.name} {device}", missing)

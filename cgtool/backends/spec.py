@@ -26,6 +26,14 @@ Progress = Callable[[str, int, int], bool]
 from a builder's threads, and phases nest."""
 
 
+RTX_GPUS = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")
+"""Compute capabilities that TensorRT for RTX compiles for: Turing, Ampere (A100 and GeForce 30), Ada, Blackwell. Not
+Hopper (sm90: H100, H200), which is TensorRT's own."""
+
+AMPERE_AND_NEWER = RTX_GPUS[1:]
+"""Those that one engine is built for unless told otherwise."""
+
+
 @dataclass(frozen=True)
 class Shapes:
     """The shapes that an engine takes: TensorRT's optimization profile.
@@ -76,9 +84,10 @@ class BuildOptions:
         hardware_compatible: Runs on other GPUs too, somewhat slower: all since Ampere if built on one of these, else
             all of the same compute capability.
         version_compatible: Runs on newer TensorRT of the same major version too. Such an engine holds host code.
+        gpus: Of TensorRT for RTX: the compute capabilities to compile for, of `RTX_GPUS`.
 
     Raises:
-        UsageError: A number is out of range.
+        UsageError: A number is out of range, or a GPU is unknown.
     """
 
     workspace_mb: int | None = None
@@ -86,8 +95,13 @@ class BuildOptions:
     optimization_level: int = 3
     hardware_compatible: bool = False
     version_compatible: bool = False
+    gpus: tuple[str, ...] = AMPERE_AND_NEWER
 
     def __post_init__(self) -> None:
+        foreign = [gpu for gpu in self.gpus if gpu not in RTX_GPUS]
+        if foreign or not self.gpus:
+            words = f"TensorRT for RTX does not compile for {foreign[0]}" if foreign else "--gpus names no GPU"
+            raise UsageError(words, hint=f"Use all (Ampere and newer) or some of {','.join(RTX_GPUS)}")
         if self.workspace_mb is not None and self.workspace_mb < 1:
             raise UsageError(f"--workspace {self.workspace_mb} is no size in MB", hint="Use 1 or more")
         if not 0 <= self.optimization_level <= 5:
@@ -99,7 +113,8 @@ class Target:
     """The machine and the software that an engine is compiled for, in its kind's own words.
 
     Attributes:
-        hardware: ``cpu``, or ``gpu``, ``compute_capability``, ``hardware_compatible``, ``version_compatible``.
+        hardware: ``cpu``; or ``gpu``, ``compute_capability``, ``hardware_compatible``, ``version_compatible``; or
+            ``gpus``.
         versions: Of what the engine is tied to.
         tags: The parts of this that its file's name tells.
     """

@@ -52,10 +52,7 @@ def _key(source_key: str, engine: str, device: str, precision: EnginePrecision) 
 
 def hardware(device: str) -> str:
     """A name for what computes, by which a cache folder tells several machines apart."""
-    if device == "cpu":
-        return f"{machine.usable_cpus()} x {machine.cpu_name()}"
-    gpus, ordinal = machine.cuda_devices(), int(device.removeprefix("cuda:"))
-    return gpus[ordinal] if ordinal < len(gpus) else "unknown GPU"
+    return machine.device_name(device)
 
 
 def _path() -> Path:

@@ -123,8 +123,8 @@ class Smoother:
         flow, seen = self._follow(brightness, last.brightness, Size.of(source))
         departure = warp(last.smooth_source, flow, cv2.INTER_CUBIC)
         cv2.subtract(departure, source, dst=departure, dtype=cv2.CV_32F)
-        lighting = _mean(departure, seen)
-        confidence, error = _confidence(departure, lighting, seen)
+        lighting = mean(departure, seen)
+        confidence, error = trust(departure, lighting, seen)
         trusted = (confidence > 0.5).view(np.uint8)
         if cv2.countNonZero(trusted) < LEAST_TRUSTED * trusted.size or error > LARGEST_DEPARTURE:
             return self._start(source, result, pts_seconds)
@@ -147,7 +147,7 @@ class Smoother:
         # from the present source, from which the departure is measured: weighted, it is the new departure.
         weight = confidence * np.float32(math.exp(-elapsed / (LOCAL_SECONDS * self.smooth)))
         weights = cv2.merge([weight, weight, weight])
-        _clamp(history, change)
+        clamp(history, change, CLAMP_LEVELS)
         cv2.subtract(history, change, dst=history)
         cv2.multiply(history, weights, dst=history)
         smooth_change = _f32(cv2.add(history, change, dst=history))
@@ -155,7 +155,7 @@ class Smoother:
 
         # What is shown: the present source and the smoothed change. Where the witness as a whole lags behind the
         # source's brightness, so does the change; the witness's mean departure makes up for it.
-        steady = cv2.add(smooth_change, _scalar(_mean(departure, trusted)), dst=change)
+        steady = cv2.add(smooth_change, _scalar(mean(departure, trusted)), dst=change)
         shown = np.asarray(cv2.add(source, steady, dtype=cv2.CV_8U), np.uint8)
         smooth_source = _f32(cv2.add(departure, source, dst=departure, dtype=cv2.CV_32F))
         self._history = _History(pts_seconds, source, brightness, smooth_source, smooth_change, shown)
@@ -182,7 +182,7 @@ class Smoother:
         return flow, mask
 
 
-def _confidence(departure: cv2.typing.MatLike, lighting: Scalar, seen: Image) -> tuple[Array, float]:
+def trust(departure: cv2.typing.MatLike, lighting: Scalar, seen: Image) -> tuple[Array, float]:
     """Trust in the history, 0 to 1, (h, w), and the root mean square departure in levels."""
     # A change of light as a whole is no sign of a wrong flow. The rest is taken for noise of NOISE_LEVELS: the
     # likelihood of a departure d is exp(-d^2 / NOISE_LEVELS^2), over the mean of the three channels.
@@ -219,16 +219,16 @@ def _cells(image: cv2.typing.MatLike) -> cv2.typing.MatLike:
     return cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
 
 
-def _clamp(history: Array, present: cv2.typing.MatLike) -> None:
-    """Bring the history within the range of the present 3x3 neighbourhood, give or take ``CLAMP_LEVELS``; in place."""
+def clamp(history: Array, present: cv2.typing.MatLike, margin: float) -> None:
+    """Bring the history within the range of the present 3x3 neighbourhood, give or take a margin; in place."""
     window = np.ones((3, 3), np.uint8)  # erosion is the minimum over it, dilation the maximum
     bound = cv2.erode(present, window)
-    cv2.max(history, bound - np.float32(CLAMP_LEVELS), dst=history)
+    cv2.max(history, bound - np.float32(margin), dst=history)
     cv2.dilate(present, window, dst=bound)
-    cv2.min(history, bound + np.float32(CLAMP_LEVELS), dst=history)
+    cv2.min(history, bound + np.float32(margin), dst=history)
 
 
-def _mean(image: cv2.typing.MatLike, mask: cv2.typing.MatLike) -> Scalar:
+def mean(image: cv2.typing.MatLike, mask: cv2.typing.MatLike) -> Scalar:
     """Mean of each channel over a mask; 0 where the mask is empty."""
     return np.array(cv2.mean(image, mask)[:3])
 

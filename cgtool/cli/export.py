@@ -49,7 +49,7 @@ _FOLDER = click.Path(path_type=Path)
     type=click.Choice(("auto", *FORMATS)),
     default="auto",
     show_default=True,
-    help="auto is tensorrt where an NVIDIA GPU and the package are there, else openvino.",
+    help="auto is tensorrt or tensorrt-rtx where an NVIDIA GPU and the package are there, else openvino.",
 )
 @click.option("--fp16", is_flag=True, help="FP16; in OpenVINO FP16 weights, BF16 arithmetic.")
 @click.option("--fp32", is_flag=True, help="FP32.")
@@ -66,6 +66,13 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--timing-cache", type=_FOLDER, metavar="FILE", help="TensorRT: keep its measurements here.")
 @click.option("--hardware-compatible", is_flag=True, help="TensorRT: an engine for other GPUs too; slower.")
 @click.option("--version-compatible", is_flag=True, help="TensorRT: an engine for later versions too.")
+@click.option(
+    "--gpus",
+    metavar="all|SM,...",
+    default="all",
+    show_default=True,
+    help="TensorRT for RTX: the GPUs to compile for; all is Ampere and newer, sm75 is Turing.",
+)
 @click.option(
     "-o",
     "--output",
@@ -98,6 +105,7 @@ def export(
     timing_cache: Path | None,
     hardware_compatible: bool,
     version_compatible: bool,
+    gpus: str,
     output: Path | None,
     engines_dir: Path | None,
     force: bool,
@@ -137,6 +145,7 @@ def export(
             timing_cache=timing_cache,
             hardware_compatible=hardware_compatible,
             version_compatible=version_compatible,
+            gpus=_gpus(gpus),
         ),
         output=output,
         calibration=calibration,
@@ -166,6 +175,16 @@ def _tell_damaged(engines_dir: Path | None) -> bool:
     for problem in problems:
         click.echo(f"error: {problem}", err=True)
     return bool(problems)
+
+
+def _gpus(text: str) -> tuple[str, ...]:
+    """Compute capabilities that are listed with commas, in the order in which an engine's name has them."""
+    from cgtool.backends.spec import AMPERE_AND_NEWER, RTX_GPUS
+
+    if text == "all":
+        return AMPERE_AND_NEWER
+    named = [gpu.strip() for gpu in text.split(",")]
+    return (*(gpu for gpu in RTX_GPUS if gpu in named), *(gpu for gpu in named if gpu not in RTX_GPUS))
 
 
 def _one_of(**flags: bool) -> EnginePrecision | None:

@@ -6,11 +6,14 @@ import logging
 from collections.abc import Generator
 from contextlib import closing
 
+from cgtool.backends.base import MapGrid
+from cgtool.change.colour_space import Samples
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.events import Advanced, Outcome
 from cgtool.conversion.jobs import Job
 from cgtool.conversion.look import FullLook
-from cgtool.conversion.network import Network
+from cgtool.conversion.mapping import Mapping, samples_of
+from cgtool.conversion.network import Network, Small
 from cgtool.conversion.rendering import Rendering
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.containers import CONTAINERS, carry
@@ -46,9 +49,11 @@ def convert_clip(
     start, end = encoding.span
     with VideoReader(job.source, start=start, end=end) as reader:
         info, size = reader.info, Size(reader.info.width, reader.info.height)
-        decoded_format = info.pixel_format if look.is_neutral else None
+        samples = None if network.maps is None else samples_of(info.pixel_format, info.colour)
+        decoded_format = info.pixel_format if look.is_neutral or samples is not None else None
         encoder = encoding.encoder(container, size, decoded_format)
         as_decoded = encoder.pixel_format == decoded_format
+        frames: Chain[Frame] | Chain[PlanarFrame] | Chain[Frame | PlanarFrame]
         logger.debug("%s: %s, %s, %s frames", job.source_name, size, info.pixel_format, info.estimated_frames)
         logger.debug("encoder %s, %s%s", encoder.name, encoder.pixel_format, ", as decoded" if as_decoded else "")
         carried, losses = carry(reader.streams(), container, info.stream_index, audio=not encoding.no_audio)
@@ -62,7 +67,12 @@ def convert_clip(
             as_decoded=as_decoded,
             extra_arguments=encoding.extra_arguments,
         ) as writer:
-            frames = _untouched(reader, as_decoded) if look.is_neutral else _translated(reader, network, look)
+            if look.is_neutral:
+                frames = _untouched(reader, as_decoded)
+            elif network.maps is not None:
+                frames = _mapped(reader, network, network.maps, look, samples if as_decoded else None)
+            else:
+                frames = _translated(reader, network, look)
             pipeline = frames.into(writer.write, interrupt=writer.abort)
             with closing(pipeline.run()) as running:
                 for progress in running:
@@ -88,4 +98,23 @@ def _translated(reader: VideoReader, network: Network, look: FullLook) -> Chain[
         .through("infer", network.infer, network.batch)
         .through("smooth", each(rendering.steady))
         .through("detail", each(rendering.finish))
+    )
+
+
+def _mapped(
+    reader: VideoReader, network: Network, grid: MapGrid, look: FullLook, samples: Samples | None
+) -> Chain[Frame | PlanarFrame]:
+    """A map network's way: on the planes as they were decoded if ``samples`` says how to read them, else in RGB."""
+    size = Size(reader.info.width, reader.info.height)
+    network.expect(size)
+    mapping = Mapping(look, grid.knots, size, samples)
+    if samples is None:
+        source = (network.shrink(frame) for frame in reader.frames())
+    else:
+        source = (Small(frame, small) for frame, small in reader.planes_and_small(network.size_of(size)))
+    return (
+        Chain(source)
+        .through("infer", network.infer, network.batch)
+        .through("smooth", each(mapping.steady))
+        .through("detail", each(mapping.finish))
     )

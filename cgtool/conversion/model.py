@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cgtool.backends.base import GeneratorSource, Origin
+from cgtool.backends.base import GeneratorSource, MapGrid, Origin
 from cgtool.backends.engines import cached_engines_dir
 from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE, Direction
 from cgtool.conversion.look import FullLook
-from cgtool.conversion.network import network_size
-from cgtool.errors import UsageError
+from cgtool.conversion.network import MAP_MULTIPLE, network_size
+from cgtool.errors import ModelError, UsageError
 from cgtool.extras import require
 from cgtool.models.folder import Defaults, ModelFolder, checkpoint_key, engine_key
 from cgtool.models.lookup import resolve
@@ -69,8 +69,9 @@ def choose_model(to: str | None = None, model: str | None = None, engines_dir: P
 
 def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
     """A model folder's generator, described without loading it."""
-    key, target = engine_key(folder, direction), folder.target(direction)
+    key, target, maps = engine_key(folder, direction), folder.target(direction), _maps(folder)
     (domain,) = (domain for domain in folder.domains if domain != target)
+    multiple = 1 if maps is None else MAP_MULTIPLE
     return GeneratorSource(
         key=key,
         label=f"{folder.name} {direction}",
@@ -83,9 +84,21 @@ def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
             domains=(domain, target),
             weights_sha256=folder.weights[direction].sha256,
             training_scale=folder.training_scale,
-            size=network_size(1920, 1080, folder.defaults.size, folder.training_scale),
+            size=network_size(1920, 1080, folder.defaults.size, folder.training_scale, multiple),
         ),
+        maps=maps,
     )
+
+
+def _maps(folder: ModelFolder) -> MapGrid | None:
+    """The grid of a map network's maps, as `model.json` tells it; None for a picture network."""
+    architecture = folder.architecture
+    if architecture.get("type") != "maps":
+        return None
+    stride, knots = architecture.get("map_stride"), architecture.get("knots")
+    if stride not in (2, 4, 8) or not isinstance(knots, int) or not 1 <= knots <= 64:
+        raise ModelError(f"its maps have a stride of {stride!r} and {knots!r} knots", path=folder.path)
+    return MapGrid(stride, knots)
 
 
 def _load(folder: ModelFolder, direction: Direction) -> nn.Module:

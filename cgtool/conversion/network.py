@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cgtool.backends.base import Backend
+from cgtool.backends.base import Backend, MapGrid
 from cgtool.config import MAX_AUTO_SIZE
 from cgtool.conversion.look import NetworkSize
 from cgtool.errors import OutOfMemoryError
-from cgtool.frame import Frame
-from cgtool.pictures import Image, Size, resize
+from cgtool.frame import Frame, PlanarFrame
+from cgtool.pictures import Array, Image, Size, resize
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ _CALL_PIXELS = 1_200_000
 """Frames are batched up to about this many pixels per call of the engine, which can't be interrupted: a stop must not
 wait for seconds. Two frames always go together, which keeps two streams busy."""
 _LONGEST_HISTORY = 512
+MAP_MULTIPLE = 8
+"""Map networks see frames whose sides are multiples of this, so that their maps cover the frame exactly."""
 _WARMING_UP, _ENOUGH = 3, 8
 
 
@@ -37,7 +39,7 @@ class Small:
         small: The frame at the network's size: RGB, uint8, shape (height, width, 3).
     """
 
-    frame: Frame
+    frame: Frame | PlanarFrame
     small: Image
 
     @property
@@ -52,12 +54,12 @@ class Translated:
 
     Attributes:
         frame, small: As in `Small`.
-        result: The network's picture, of the shape of ``small``.
+        result: The network's picture, of the shape of ``small``; or its maps, float32, (knots * 7, height, width).
     """
 
-    frame: Frame
+    frame: Frame | PlanarFrame
     small: Image
-    result: Image
+    result: Image | Array
 
     @property
     def nbytes(self) -> int:
@@ -65,7 +67,7 @@ class Translated:
         return self.frame.nbytes + self.small.nbytes + self.result.nbytes
 
 
-def network_size(width: int, height: int, size: NetworkSize, training_scale: int) -> Size:
+def network_size(width: int, height: int, size: NetworkSize, training_scale: int, multiple: int = 1) -> Size:
     """The size at which the network sees a frame, with the frame's proportions.
 
     Args:
@@ -73,12 +75,17 @@ def network_size(width: int, height: int, size: NetworkSize, training_scale: int
         size: ``--size``: the short side in pixels; ``auto`` for the scale the model was trained at, at most
             ``MAX_AUTO_SIZE``; ``native`` for the frame's own.
         training_scale: The short side of the model's training images, in pixels.
+        multiple: Both sides are rounded to a multiple of this.
     """
     if size == "native":
-        return Size(width, height)
+        return Size(_rounded(width, multiple), _rounded(height, multiple))
     short = min(training_scale, MAX_AUTO_SIZE) if size == "auto" else size
     factor = min(short / min(width, height), math.sqrt(_MAX_ASPECT * short * short / (width * height)))
-    return Size(max(1, round(width * factor)), max(1, round(height * factor)))
+    return Size(_rounded(width * factor, multiple), _rounded(height * factor, multiple))
+
+
+def _rounded(length: float, multiple: int) -> int:
+    return max(1, round(length / multiple)) * multiple
 
 
 class Network:
@@ -87,15 +94,26 @@ class Network:
     Args:
         backend: The engine.
         size, training_scale: See `network_size`.
+        maps: The maps that the network gives; None if it gives pictures.
         batch: Frames per call of the engine; None for what the engine likes best.
 
     Attributes:
+        maps: As given.
         batch: Frames per call of the engine; falls when the device's memory runs out.
         warnings: What the user should know.
     """
 
-    def __init__(self, backend: Backend, size: NetworkSize, training_scale: int, *, batch: int | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        size: NetworkSize,
+        training_scale: int,
+        *,
+        maps: MapGrid | None = None,
+        batch: int | None = None,
+    ) -> None:
         self._backend = backend
+        self.maps = maps
         self._size = size
         self._training_scale = training_scale
         self._batch_is_given = batch is not None
@@ -105,7 +123,7 @@ class Network:
 
     def size_of(self, frame: Size) -> Size:
         """The size at which the network sees frames of this size."""
-        return network_size(*frame, self._size, self._training_scale)
+        return network_size(*frame, self._size, self._training_scale, 1 if self.maps is None else MAP_MULTIPLE)
 
     def expect(self, frame: Size) -> None:
         """Lower the engine's favourite batch for frames that are large at the network's size."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from cgtool.change.detail import GuidedDetail, resized
 from cgtool.change.exposure import keep_exposure
 from cgtool.change.smoothing import Smoother
@@ -48,7 +50,8 @@ class Rendering:
 
     def steady(self, frame: Translated) -> Steadied:
         """Steady a result by the ones before."""
-        result = frame.result
+        assert isinstance(frame.frame, Frame)
+        result = np.asarray(frame.result, np.uint8)
         if self._look.detail == "guided":
             result = keep_exposure(frame.small, result)
         steady = self._smoother.step(frame.small, result, float(frame.frame.pts_seconds))

@@ -10,6 +10,7 @@ from fractions import Fraction
 from cgtool.conversion.events import Outcome
 from cgtool.conversion.jobs import Job
 from cgtool.conversion.look import FullLook
+from cgtool.conversion.mapping import Mapping
 from cgtool.conversion.network import Network
 from cgtool.conversion.rendering import Rendering
 from cgtool.frame import Frame
@@ -40,6 +41,11 @@ def convert_still(job: Job, network: Network, look: FullLook) -> Outcome:
 
 
 def _translate(pixels: Image, network: Network, look: FullLook) -> Image:
-    rendering = Rendering(look)
     [translated] = network.infer([network.shrink(Frame(pixels, 0, 0, Fraction(1)))])
+    if network.maps is not None:
+        mapping = Mapping(look, network.maps.knots, Size.of(pixels), None)
+        changed = mapping.finish(mapping.steady(translated))
+        assert isinstance(changed, Frame)
+        return changed.pixels
+    rendering = Rendering(look)
     return rendering.finish(rendering.steady(translated)).pixels

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cgtool.pictures import Image
+from cgtool.pictures import Image, Size
 
 UNSPECIFIED = 2
 _BT709 = 1
@@ -106,6 +106,20 @@ class Colour:
             return Colour(_BT709, _BT709, _BT709, False, self.width, self.height)
         return self
 
+    @property
+    def luma_weights(self) -> tuple[float, float]:
+        """Weights of red and blue in luma."""
+        return _LUMA_WEIGHTS[self.assumed_matrix]
+
+    def small_filters(self, size: Size) -> list[tuple[str, str]]:
+        """FFmpeg filters (name, arguments) from this colour to full-range RGB of a smaller size, in one pass."""
+        flags = "flags=area+accurate_rnd"
+        if self.is_rgb:
+            return [("scale", f"{size.width}:{size.height}:{flags}"), ("format", "pix_fmts=rgb24")]
+        source = f"in_color_matrix={_SCALE_MATRIX_NAMES[self.assumed_matrix]}:in_range={_range_name(self.full_range)}"
+        scale = f"{size.width}:{size.height}:{source}:out_range=pc:{flags}"
+        return [("scale", scale), ("format", "pix_fmts=rgb24")]
+
     def decode_filters(self) -> list[tuple[str, str]]:
         """FFmpeg filters (name, arguments) from this colour to full-range RGB, 8 bits.
 
@@ -142,7 +156,7 @@ class Colour:
         """
         # H.273: Y' = kr R + (1 - kr - kb) G + kb B, and the two differences B - Y' and R - Y', scaled to the same range
         # and moved to 128, the middle of it.
-        red, blue = _LUMA_WEIGHTS[self.assumed_matrix]
+        red, blue = self.luma_weights
         luma = np.array([red, 1 - red - blue, blue])
         matrix = np.empty((3, 4))
         matrix[0] = [*luma, 0]

@@ -253,6 +253,24 @@ class VideoReader:
             planes = tuple(self._orientation.apply(plane) for plane in read_planes(self._as_first(decoded)))
             yield PlanarFrame(name, planes, index, pts, self._decoder.time_base)
 
+    def planes_and_small(self, size: Size) -> Iterator[tuple[PlanarFrame, Image]]:
+        """Every presented frame as `planar_frames` gives it, and beside it a small picture of it, made in one pass.
+
+        Args:
+            size: The picture's size; it is RGB, uint8, upright.
+        """
+        name = self.info.pixel_format
+        assert name is not None
+        self._note_losses(in_rgb=False)
+        coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
+        graph = build_graph(self._first, self._decoder.time_base, self._colour.small_filters(coded))
+        for index, (decoded, pts) in enumerate(self._presented()):
+            frame = self._as_first(decoded)
+            small = _through(graph, frame).to_ndarray().astype(np.uint8, copy=False)
+            planes = tuple(self._orientation.apply(plane) for plane in read_planes(frame))
+            upright = np.ascontiguousarray(self._orientation.apply(small))
+            yield PlanarFrame(name, planes, index, pts, self._decoder.time_base), upright
+
     def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
         offset = round(self.info.origin_seconds / self._decoder.time_base)
         for decoded in itertools.chain([self._first], self._decoded):

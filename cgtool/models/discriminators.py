@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, check_ranges, named
+from cgtool.models.layers import MOST_FILTERS, check_channels, check_ranges, named
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,8 @@ class PatchConfig:
     input_channels: int = 3
 
     def __post_init__(self) -> None:
-        check_ranges(
-            "a patch discriminator",
-            n_layers=(self.n_layers, 1, 8),
-            ndf=(self.ndf, 1, MOST_FILTERS),
-            input_channels=(self.input_channels, 1, MOST_CHANNELS),
-        )
+        check_ranges("a patch discriminator", n_layers=(self.n_layers, 1, 8), ndf=(self.ndf, 1, MOST_FILTERS))
+        check_channels(self.input_channels)
 
 
 @dataclass(frozen=True)
@@ -45,11 +41,8 @@ class PixelConfig:
     input_channels: int = 3
 
     def __post_init__(self) -> None:
-        check_ranges(
-            "a pixel discriminator",
-            ndf=(self.ndf, 1, MOST_FILTERS),
-            input_channels=(self.input_channels, 1, MOST_CHANNELS),
-        )
+        check_ranges("a pixel discriminator", ndf=(self.ndf, 1, MOST_FILTERS))
+        check_channels(self.input_channels)
 
 
 class PatchDiscriminator(nn.Module):

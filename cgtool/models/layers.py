@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections import OrderedDict
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,10 @@ from cgtool.errors import ModelError
 Upsample = Literal["transposed", "resize"]
 """A decoder's way to double its size. ``resize`` has no checkerboards (Odena et al. 2016)."""
 
-
 MOST_FILTERS = 4096
 """Filters of a first convolution; published networks have 64."""
 
-MOST_CHANNELS = 64
+_MOST_CHANNELS = 64
 """Channels of an image; RGB has 3."""
 
 
@@ -49,6 +48,28 @@ def check_ranges(what: str, **ranges: tuple[int, int, int]) -> None:
             raise ModelError(
                 f"{what} can't have {option} {reprlib.repr(value)}", hint=f"It goes from {least} to {most}."
             )
+
+
+def check_channels(*channels: int) -> None:
+    """Refuse numbers of image channels that no machine could hold.
+
+    Raises:
+        ModelError: One is out of its range.
+    """
+    for count in channels:
+        check_ranges("images", channels=(count, 1, _MOST_CHANNELS))
+
+
+def check_upsample(upsample: str) -> None:
+    """Refuse what is no `Upsample`.
+
+    Raises:
+        ModelError: It is none.
+    """
+    if upsample not in get_args(Upsample):
+        raise ModelError(
+            f"unknown upsample {reprlib.repr(upsample)}", hint=f"Known are {' and '.join(get_args(Upsample))}."
+        )
 
 
 def accurate(tensor: Tensor) -> Tensor:

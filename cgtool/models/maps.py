@@ -166,7 +166,9 @@ def luma_knots(knots: int) -> tuple[float, ...]:
 
 
 def keep_contrast(maps: Tensor, contrast: float) -> Tensor:
-    """Raise maps just so far that light and dark are never swapped, nor a place left flat.
+    """Raise maps just so far that light and dark are never swapped, nor a place left flat, nor a colour turned around.
+
+    Gains are at least -1, where a channel's own contrast is gone: less would make green things pink.
 
     A cell makes of a gray pixel with luma L_k, at knot k, the luma v_k = L_k + luma(gain_k) L_k + lift_k L_k +
     luma(offset_k). From knot to knot it rises by at least ``contrast`` times the luma's own step: what is missing is
@@ -182,14 +184,14 @@ def keep_contrast(maps: Tensor, contrast: float) -> Tensor:
     """
     at_knot = torch.split(maps, MAPS, 1)
     if len(at_knot) == 1:
-        gain, lift, offset = torch.split(maps, [3, 1, 3], 1)
+        gain, lift, offset = _parts(maps)
         return torch.cat([gain, lift + F.relu(contrast - 1 - _luma(gain) - lift), offset], 1)
     lumas = luma_knots(len(at_knot))
     least = contrast * (lumas[1] - lumas[0])
     kept: list[Tensor] = []
     before = added = None
     for luma, of_knot in zip(lumas, at_knot, strict=True):
-        gain, lift, offset = torch.split(of_knot, [3, 1, 3], 1)
+        gain, lift, offset = _parts(of_knot)
         value = luma + (_luma(gain) + lift) * luma + _luma(offset)
         if before is not None:
             missing = F.relu(least - (value - before))
@@ -198,6 +200,12 @@ def keep_contrast(maps: Tensor, contrast: float) -> Tensor:
         before = value
         kept += [gain, lift, offset]
     return torch.cat(kept, 1)
+
+
+def _parts(of_knot: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gain, lift and offset."""
+    gain, lift, offset = torch.split(of_knot, [3, 1, 3], 1)
+    return gain.clamp(min=-1), lift, offset
 
 
 def apply_maps(image: Tensor, maps: Tensor) -> Tensor:

@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from cgtool.errors import ModelError
 from cgtool.models.generator import Generator
-from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, ResizeConv2d, Upsample, check_ranges, named
+from cgtool.models.layers import (
+    MOST_FILTERS,
+    ResizeConv2d,
+    Upsample,
+    check_channels,
+    check_ranges,
+    check_upsample,
+    named,
+)
 
 
 @dataclass(frozen=True)
@@ -40,17 +48,11 @@ class ResNetConfig:
     output_channels: int = 3
 
     def __post_init__(self) -> None:
-        check_ranges(
-            "a ResNet generator",
-            blocks=(self.blocks, 1, 128),
-            ngf=(self.ngf, 1, MOST_FILTERS),
-            input_channels=(self.input_channels, 1, MOST_CHANNELS),
-            output_channels=(self.output_channels, 1, MOST_CHANNELS),
-        )
+        check_ranges("a ResNet generator", blocks=(self.blocks, 1, 128), ngf=(self.ngf, 1, MOST_FILTERS))
+        check_channels(self.input_channels, self.output_channels)
         if self.padding not in ("reflect", "zero"):
             raise ModelError(f"unknown padding {self.padding!r}", hint="Known are reflect and zero.")
-        if self.upsample not in ("transposed", "resize"):
-            raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
+        check_upsample(self.upsample)
 
 
 class ResNetGenerator(Generator):

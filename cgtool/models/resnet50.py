@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from cgtool.errors import ModelError
 from cgtool.models.generator import Generator
-from cgtool.models.layers import ResizeConv2d, Upsample, named
+from cgtool.models.layers import ResizeConv2d, Upsample, check_upsample, named
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -36,8 +36,7 @@ class ResNet50Config:
     upsample: Upsample = "transposed"
 
     def __post_init__(self) -> None:
-        if self.upsample not in ("transposed", "resize"):
-            raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
+        check_upsample(self.upsample)
 
 
 @dataclass(frozen=True)

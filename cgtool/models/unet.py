@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cgtool.errors import ModelError
 from cgtool.models.generator import Generator
-from cgtool.models.layers import MOST_CHANNELS, MOST_FILTERS, ResizeConv2d, Upsample, check_ranges, named
+from cgtool.models.layers import (
+    MOST_FILTERS,
+    ResizeConv2d,
+    Upsample,
+    check_channels,
+    check_ranges,
+    check_upsample,
+    named,
+)
 
 
 @dataclass(frozen=True)
@@ -35,15 +42,9 @@ class UNetConfig:
     output_channels: int = 3
 
     def __post_init__(self) -> None:
-        check_ranges(
-            "a U-Net",
-            downs=(self.downs, 2, 10),
-            ngf=(self.ngf, 1, MOST_FILTERS),
-            input_channels=(self.input_channels, 1, MOST_CHANNELS),
-            output_channels=(self.output_channels, 1, MOST_CHANNELS),
-        )
-        if self.upsample not in ("transposed", "resize"):
-            raise ModelError(f"unknown upsample {self.upsample!r}", hint="Known are transposed and resize.")
+        check_ranges("a U-Net", downs=(self.downs, 2, 10), ngf=(self.ngf, 1, MOST_FILTERS))
+        check_channels(self.input_channels, self.output_channels)
+        check_upsample(self.upsample)
 
 
 class UNetGenerator(Generator):

@@ -152,7 +152,8 @@ def _settle_without_engine(job: Job, request: ConvertRequest) -> Result | None:
 
 def _convert_one(job: Job, engine: Backend, batch: Batch) -> Iterator[Advanced | Finished]:
     begin = time.perf_counter()
-    network = Network(engine, batch.look.size, batch.model.training_scale, batch=batch.request.batch)
+    model = batch.model
+    network = Network(engine, batch.look.size, model.training_scale, maps=model.source.maps, batch=batch.request.batch)
     outcome: Outcome | None = None
     error: str | None = None
     try:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from cgtool.backends import machine
 from cgtool.backends.base import GeneratorSource
 from cgtool.backends.engines import Facts, existing, keep
 from cgtool.backends.manifest import EngineFile
 from cgtool.backends.proof import prove
-from cgtool.backends.spec import BuildOptions, EngineSpec, Progress, Shapes, Target
+from cgtool.backends.spec import AMPERE_AND_NEWER, BuildOptions, EngineSpec, Progress, Shapes, Target
 from cgtool.backends.table import KINDS, Row, titles
 from cgtool.config import EnginePrecision
+from cgtool.conversion.mapping import shown
 from cgtool.conversion.model import source_of
 from cgtool.errors import CgtoolError, EngineError, MediaError, UsageError
 from cgtool.extras import require, require_training
@@ -39,7 +41,7 @@ class ExportRequest:
     Attributes:
         models: Names or folders of models; none for all that there are.
         to: The target domain; None for both directions.
-        format: ``auto`` is TensorRT where an NVIDIA GPU and the package are there, else OpenVINO.
+        format: ``auto`` is TensorRT or TensorRT for RTX where an NVIDIA GPU and the package are there, else OpenVINO.
         precision: None for the format's own: FP16, and in OpenVINO BF16 where the CPU has it. In OpenVINO, ``fp16``
             means the weights, and BF16 arithmetic where the CPU has it.
         smallest, best, largest: Sizes for formats that are shaped (TensorRT); None for around the scale that the model
@@ -89,6 +91,7 @@ class ExportRequest:
             "--max": self.largest,
             "--workspace": self.build.workspace_mb,
             "--timing-cache": self.build.timing_cache,
+            "--gpus": self.build.gpus != AMPERE_AND_NEWER,
             "--hardware-compatible": self.build.hardware_compatible,
             "--version-compatible": self.build.version_compatible,
         }
@@ -168,6 +171,10 @@ def _format(request: ExportRequest) -> tuple[Row, Target]:
         return KINDS[request.format], KINDS[request.format].kind().target(request.build)
     able = [row for row in KINDS.values() if row.suffixes and request.precision in (None, *row.builds)]
     for row in able[:-1]:
+        absent = machine.absent(row.home())
+        if absent is not None:
+            logger.debug("not %s: %s", row.title, absent)
+            continue
         try:
             return row, row.kind().target(request.build)
         except EngineError as error:
@@ -216,16 +223,18 @@ def export(specs: Sequence[EngineSpec], request: ExportRequest, progress: Progre
 
 
 def _export_one(spec: EngineSpec, request: ExportRequest, progress: Progress | None) -> Exported:
-    kept = None if request.force else existing(spec, proven=request.verify)
+    kind = KINDS[spec.format].kind()
+    proven = request.verify and kind.provable(spec)
+    kept = None if request.force else existing(spec, proven=proven)
     if kept is not None:
         return Exported(spec, "up to date", kept)
     pictures = photographs(request.calibration, spec) if request.verify or spec.precision == "int8" else []
     begin = time.perf_counter()
-    built = KINDS[spec.format].kind().build(spec, pictures, progress)
+    built = kind.build(spec, pictures, progress)
     facts = Facts(time.perf_counter() - begin)
     milliseconds = None
-    if request.verify:
-        proof = prove(spec, built, _spread(pictures, _TO_COMPARE))
+    if proven:
+        proof = prove(spec, built, _spread(pictures, _TO_COMPARE), shown)
         facts = replace(facts, parity=proof.parity.to_json(), measured=proof.measured)
         milliseconds = proof.milliseconds
     return Exported(spec, "compiled", keep(spec, built, facts), milliseconds)

@@ -45,7 +45,10 @@ def measured(sources: Sources, engine: str, precision: EnginePrecision, millisec
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"engine": "tflite"}, "unknown --engine tflite.*auto, tensorrt, openvino, torch, onnx, identity"),
+        (
+            {"engine": "tflite"},
+            "unknown --engine tflite.*auto, tensorrt, tensorrt-rtx, openvino, torch, onnx, identity",
+        ),
         ({"device": "gpu"}, "unknown --device gpu"),
         ({"device": "cuda:"}, "unknown --device"),
         ({"precision": "fp8"}, "unknown --precision fp8.*auto, fp32, bf16, fp16, int8"),
@@ -67,12 +70,13 @@ def test_openvino_comes_before_pytorch_on_a_cpu(sources: Sources) -> None:
     opened = chosen(sources)
     best = default_precision()
     assert (opened.backend.info.engine, opened.backend.info.precision) == ("openvino", best)
-    assert opened.reasons[:3] == [
+    assert opened.reasons[:4] == [
         "tensorrt cuda: no CUDA device is visible",
+        "tensorrt-rtx cuda: no CUDA device is visible",
         "torch cuda: no CUDA device is visible",
         f"openvino cpu {best}: chosen, never measured here",
     ]
-    assert opened.reasons[3].startswith("torch cpu ")
+    assert opened.reasons[4].startswith("torch cpu ")
     assert list(opened.warnings) == []
 
 
@@ -95,8 +99,11 @@ def test_a_gpu_that_pytorch_cannot_use_is_explained_and_passed_over(
     monkeypatch.setattr(machine, "cuda_devices", lambda: ("Fake GPU",))
     opened = chosen(sources)
     assert opened.backend.info.engine == "openvino"
-    assert opened.reasons[0] == "tensorrt cuda:0: no engine is compiled; run cgtool export --fp16"
-    assert opened.reasons[1].startswith("torch cuda:0 fp16: torch: cuda:0 can't be used")
+    assert opened.reasons[:2] == [
+        f"{kind} cuda:0: no engine is compiled; run cgtool export --format {kind}"
+        for kind in ("tensorrt", "tensorrt-rtx")
+    ]
+    assert opened.reasons[2].startswith("torch cuda:0 fp16: torch: cuda:0 can't be used")
     with pytest.raises(EngineError, match="cuda:0 can't be used"):
         chosen(sources, EngineRequest(engine="torch", device="cuda"))
     with pytest.raises(EngineError, match=r"torch cuda:3: only 1 CUDA device\(s\) are visible"):

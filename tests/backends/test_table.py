@@ -39,8 +39,8 @@ def test_every_row_has_a_kind(row: Row) -> None:
 
 
 def test_the_choices_follow_from_the_rows() -> None:
-    assert ENGINES == ("auto", "tensorrt", "openvino", "torch", "onnx", "identity")
-    assert FORMATS == ("tensorrt", "openvino", "onnx")
+    assert ENGINES == ("auto", "tensorrt", "tensorrt-rtx", "openvino", "torch", "onnx", "identity")
+    assert FORMATS == ("tensorrt", "tensorrt-rtx", "openvino", "onnx")
     assert PRECISIONS == ("auto", "fp32", "bf16", "fp16", "int8")
 
 
@@ -128,5 +128,5 @@ def test_requests_are_checked_against_its_row() -> None:
         EngineRequest("toy", precision="bf16")
     with pytest.raises(UsageError, match=r"--format toy can't do --fp16\. Use --format tensorrt or"):
         ExportRequest(format="toy", precision="fp16")
-    with pytest.raises(UsageError, match="--max is for TensorRT alone"):
+    with pytest.raises(UsageError, match="--max is for TensorRT and TensorRT for RTX alone"):
         ExportRequest(format="toy", largest=Size(64, 64))

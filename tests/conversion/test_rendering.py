@@ -25,12 +25,17 @@ def translated(height: int, width: int, short: int | None = None, number: int = 
     return Translated(Frame(pixels, number, number * 40, Fraction(1, 1000)), small, 255 - small)
 
 
+def pixels(frame: Translated) -> Image:
+    assert isinstance(frame.frame, Frame)
+    return frame.frame.pixels
+
+
 def test_plain_at_native_size_is_the_networks_picture_bit_for_bit() -> None:
     rendering = Rendering(PLAIN)
     for number in range(3):
         frame = translated(48, 64, number=number)
         finished = rendering.finish(rendering.steady(frame))
-        assert np.array_equal(finished.pixels, 255 - frame.frame.pixels)
+        assert np.array_equal(finished.pixels, 255 - pixels(frame))
         assert (finished.index, finished.pts) == (number, number * 40)
 
 
@@ -44,7 +49,7 @@ def test_the_result_has_the_frames_own_size(
     for number in range(3):
         frame = translated(height, width, short, number)
         finished = rendering.finish(rendering.steady(frame))
-        assert finished.pixels.shape == frame.frame.pixels.shape
+        assert finished.pixels.shape == pixels(frame).shape
         assert finished.pixels.dtype == np.uint8
 
 
@@ -52,7 +57,7 @@ def test_the_result_has_the_frames_own_size(
 def test_no_strength_is_the_source(detail: Literal["guided", "resize"]) -> None:
     rendering = Rendering(replace(PLAIN, detail=detail, strength=0.0))
     frame = translated(48, 64, 24)
-    difference = rendering.finish(rendering.steady(frame)).pixels.astype(int) - frame.frame.pixels
+    difference = rendering.finish(rendering.steady(frame)).pixels.astype(int) - pixels(frame)
     assert np.abs(difference).max() <= 1
 
 

@@ -26,8 +26,8 @@ def test_initialize_draws_the_papers_gaussians() -> None:
 
 def test_resize_convolutions_double_the_size_without_a_grid() -> None:
     """A flat image stays flat: no output pixel has more neighbours than the next one."""
-    up = ResizeConv2d(2, 3)
-    result = up(torch.full((1, 2, 5, 4), 0.7))
+    up = ResizeConv2d(2, 3).double()
+    result = up(torch.full((1, 2, 5, 4), 0.7, dtype=torch.float64))
     assert result.shape == (1, 3, 10, 8)
     torch.testing.assert_close(result, result[:, :, :1, :1].expand_as(result))
 

@@ -34,7 +34,7 @@ def test_each_scale_judges_the_same_places(height: int, width: int) -> None:
 
 
 def test_patches_have_as_much_say_as_all_heads() -> None:
-    net, image = build(ndf=4), torch.rand(2, 3, 64, 96)
+    net, image = build(ndf=4).double(), torch.rand(2, 3, 64, 96, dtype=torch.float64)
     assert net.patches is not None
     logits = net(image)
     assert logits.shape == (2, 8, 2, 3)
@@ -46,9 +46,8 @@ def test_patches_have_as_much_say_as_all_heads() -> None:
 
 
 def test_the_tone_has_as_much_say_too_and_sees_nothing_but_mean_colours() -> None:
-    net = build(ndf=4, tone=8).eval()
-    net(torch.rand(2, 3, 64, 96))
-    image = torch.rand(2, 3, 64, 96)
+    net = build(ndf=4, tone=8).eval().double()
+    image = torch.rand(2, 3, 64, 96, dtype=torch.float64)
     logits = net(image)
     assert logits.shape == (2, 12, 2, 3)
     tone = logits[:, 8:]

@@ -33,12 +33,12 @@ def saved(state: object, folder: Path, **options: bool) -> Path:
 
 
 def assert_same_picture(path: Path, published: nn.Module, side: int) -> None:
-    image = torch.rand(2, 3, side, 2 * side) * 2 - 1
+    image = torch.rand(2, 3, side, 2 * side, dtype=torch.float64) * 2 - 1
     net, data = read_generator(path)
     assert not net.training
     assert data == path.read_bytes()
     with torch.inference_mode():
-        torch.testing.assert_close(net(image), published(image), atol=1e-5, rtol=0)
+        torch.testing.assert_close(net.double()(image), published.double()(image), atol=1e-9, rtol=0)
 
 
 @pytest.mark.parametrize("reflect", [True, False], ids=["reflect", "zero"])

@@ -37,12 +37,12 @@ def test_the_discriminator_judges_cells_of_32_pixels() -> None:
 
 
 def test_the_generator_exports_with_free_batch_and_size() -> None:
-    net = build_generator({"type": "resnet50", "upsample": "resize"}).eval()
+    net = build_generator({"type": "resnet50", "upsample": "resize"}).eval().double()
     batch, rows, columns = (torch.export.Dim(name, min=low, max=16) for name, low in (("b", 1), ("r", 2), ("c", 2)))
     shapes = {0: batch, 2: 32 * rows, 3: 32 * columns}
     with torch.no_grad():
-        exported = torch.export.export(net, (torch.rand(2, 3, 64, 96),), dynamic_shapes=(shapes,)).module()
-        other = torch.rand(1, 3, 128, 96)
+        exported = torch.export.export(net, (torch.rand(2, 3, 64, 96).double(),), dynamic_shapes=(shapes,)).module()
+        other = torch.rand(1, 3, 128, 96).double()
         torch.testing.assert_close(exported(other), net(other))
 
 
@@ -58,15 +58,16 @@ def test_the_encoder_is_torchvisions(tmp_path: Path) -> None:
     net = build_generator({"type": "resnet50"})
     assert isinstance(net, ResNet50Generator)
     load_encoder(net.encoder, tmp_path / "resnet50.pth")
-    image = torch.rand(1, 3, 64, 64)
+    theirs, net = theirs.double(), net.double()
+    image = torch.rand(1, 3, 64, 64, dtype=torch.float64)
     seen: list[torch.Tensor] = []
     theirs.layer4.register_forward_hook(lambda module, inputs, output: seen.append(output))
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], dtype=torch.float64)
     with torch.no_grad():
         theirs((image - mean[:, None, None]) / std[:, None, None])
         ours = net.encoder(image * 2 - 1)
     assert [features.shape[1] for features in ours] == [64, 256, 512, 1024, 2048]
-    torch.testing.assert_close(ours[-1], seen[0], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(ours[-1], seen[0])
 
 
 @pytest.mark.parametrize("content", [None, b"no weights", {"other": torch.zeros(1)}, [1]], ids=str)

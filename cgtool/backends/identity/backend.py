@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from cgtool.backends.base import BackendInfo, Engine
 from cgtool.pictures import Image
 
@@ -11,7 +15,7 @@ class IdentityBackend(Engine):
 
     info = BackendInfo(engine="identity", device="cpu", precision="fp32", batch=1)
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Return the frames."""
         copied: Image = frames.copy()
         return copied

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, cast
 
+from numpy.typing import NDArray
+
 from cgtool.backends import machine
 from cgtool.backends.base import BackendInfo, Engine, closed, counted, last_words
 from cgtool.config import EnginePrecision
@@ -50,12 +52,12 @@ class ONNXBackend(Engine):
             raise EngineError(f"onnx: {device} can't be used by this onnxruntime", hint="See its own warnings above")
         self.info = BackendInfo("onnx", f"{device} ({name})", precision, 1 if device == "cpu" else 4)
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         if self._session is None:
             raise closed("onnx")
         try:
-            (translated,) = self._session.run(["translated"], {"frames": frames})
+            (translated,) = self._session.run(None, {"frames": frames})
         except Exception as error:  # its exceptions have no common class
             words, size = last_words(error), counted(frames.shape)
             if isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY):
@@ -64,7 +66,7 @@ class ONNXBackend(Engine):
                     hint="A smaller --batch or --size needs less",
                 ) from error
             raise EngineError(f"onnx: {self._label} failed ({size}): {words}") from error
-        return cast(Image, translated)
+        return cast(NDArray[Any], translated)
 
     def close(self) -> None:
         """Release the session."""

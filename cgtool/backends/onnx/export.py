@@ -32,7 +32,7 @@ def exported(spec: EngineSpec, *, half: bool) -> Built:
 
     source = spec.source
     precision: EnginePrecision = "fp16" if half else "fp32"
-    graph = frame_graph(source.load(), source.stride, precision)
+    graph = frame_graph(source.load(), source.stride, precision, source.cell)
     data = to_onnx(graph, _described(spec, precision))
     return Built([data], {"torch": torch.__version__, "onnx": onnx.__version__})
 
@@ -56,7 +56,8 @@ def _described(spec: EngineSpec, precision: str) -> dict[str, str]:
 def to_onnx(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> bytes:
     """Serialize a frame graph as ONNX (opset 18) with dynamic batch, height and width.
 
-    Input ``frames`` and output ``translated``: uint8, (batch, height, width, 3).
+    Input ``frames`` and output ``translated``: uint8, (batch, height, width, 3). A map network's output is ``maps``,
+    FP32, see `cgtool.backends.torch.graph.MapGraph`.
 
     Args:
         graph: See `cgtool.backends.torch.graph.frame_graph`.
@@ -77,7 +78,7 @@ def to_onnx(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> byt
             opset_version=18,
             dynamic_shapes=({0: dynamic, 1: dynamic, 2: dynamic},),
             input_names=["frames"],
-            output_names=["translated"],
+            output_names=[graph.output],
             verbose=False,
         )
     except ImportError as error:

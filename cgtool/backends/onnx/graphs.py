@@ -81,7 +81,7 @@ def _made(source: GeneratorSource, folder: Path, prefix: str, warnings: list[str
     from cgtool.backends.onnx.export import to_onnx
     from cgtool.backends.torch.graph import frame_graph
 
-    data = to_onnx(frame_graph(source.load(), source.stride, "fp32"))
+    data = to_onnx(frame_graph(source.load(), source.stride, "fp32", source.cell))
     try:
         write_whole(folder / f"{prefix}{hashlib.sha256(data).hexdigest()}.onnx", data)
     except OSError as error:

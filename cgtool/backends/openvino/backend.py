@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cgtool.backends import machine
 from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, counted, last_words
@@ -61,6 +62,7 @@ class OpenVINOBackend(Engine):
 
         cpus = machine.usable_cpus()
         self._label = source.label
+        self._source, self._dtype = source, np.uint8 if source.maps is None else np.float32
         self._streams = 1 if latency else min(cpus, _MOST_STREAMS)
         self._properties = {
             "INFERENCE_PRECISION_HINT": _HINTS[arithmetic],
@@ -94,7 +96,7 @@ class OpenVINOBackend(Engine):
         compiled = self._core.compile_model(self._model, "CPU", self._properties)
         return [compiled.create_infer_request() for _ in range(self._streams)]
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         if self._model is None:
             raise closed("openvino")
@@ -103,8 +105,8 @@ class OpenVINOBackend(Engine):
         except (RuntimeError, MemoryError) as error:
             raise self._translated(error, frames.shape) from error
 
-    def _run(self, frames: Image) -> Image:
-        translated = np.empty_like(frames, order="C")
+    def _run(self, frames: Image) -> NDArray[Any]:
+        translated = np.empty(self._source.shape_of(frames.shape), self._dtype)
         self._requests = requests = self._requests or self._compile()
         try:
             for index in range(len(frames)):

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 FRAMES, TRANSLATED = "frames", "translated"
 """The graph's input and output, both uint8 of shape (batch, height, width, 3); see `cgtool.backends.onnx.export`."""
 
+OUTPUTS = {TRANSLATED: "UINT8"}
+"""The outputs that a graph may have, one of them, and TensorRT's names of their types."""
+
 _OLDEST, _UNKNOWN = (10, 12), (12, 0)
+_OLDEST_RTX, _UNKNOWN_RTX = (1, 7), (2, 0)
 _KEPT_LINES = 8
 _OUT_OF_MEMORY = ("out of memory", "outofmemory", "could not be allocated")
 """Words of TensorRT, CUDA and PyTorch, in lower case, when the GPU's memory runs out."""
@@ -40,14 +44,40 @@ def load_tensorrt() -> ModuleType:
         import tensorrt
     except (ImportError, OSError) as error:  # on Windows a missing library is an OSError
         raise EngineError(f"tensorrt can't be imported: {error}", hint="Run: pip install cgtool[tensorrt]") from error
-    version = re.match(r"(\d+)\.(\d+)", tensorrt.__version__)
-    if version is None or not _OLDEST <= (int(version[1]), int(version[2])) < _UNKNOWN:
+    if not _OLDEST <= _numbers(tensorrt.__version__) < _UNKNOWN:
         raise EngineError(
             f"TensorRT {tensorrt.__version__} is not supported: 10.12 or newer and 11 are",
             hint="Run: pip install --upgrade cgtool[tensorrt]",
         )
     module: ModuleType = tensorrt
     return module
+
+
+def load_tensorrt_rtx() -> ModuleType:
+    """Import TensorRT for RTX: the only place that does.
+
+    Raises:
+        EngineError: It is not installed, or of a version that is not supported.
+    """
+    try:
+        import tensorrt_rtx
+    except (ImportError, OSError) as error:  # on Windows a missing library is an OSError
+        raise EngineError(
+            f"tensorrt-rtx can't be imported: {error}", hint="Run: pip install 'cgtool[tensorrt-rtx]'"
+        ) from error
+    if not _OLDEST_RTX <= _numbers(tensorrt_rtx.__version__) < _UNKNOWN_RTX:
+        raise EngineError(
+            f"TensorRT for RTX {tensorrt_rtx.__version__} is not supported: 1.7 or newer is",
+            hint="Run: pip install --upgrade 'cgtool[tensorrt-rtx]'",
+        )
+    module: ModuleType = tensorrt_rtx
+    return module
+
+
+def _numbers(version: str) -> tuple[int, int]:
+    """A version's first two numbers; (0, 0) if it has none."""
+    match = re.match(r"(\d+)\.(\d+)", version)
+    return (0, 0) if match is None else (int(match[1]), int(match[2]))
 
 
 def tensorrt_version() -> str:

@@ -1,6 +1,7 @@
-"""TensorRT engines from ONNX graphs.
+"""Engines of TensorRT and of TensorRT for RTX, from ONNX graphs.
 
-It has not yet run on a GPU: ``make test-tensorrt`` proves it on a machine with one.
+TensorRT's own builder needs a GPU, and has not yet run on one: ``make test-tensorrt`` proves it on a machine that has.
+The builder of TensorRT for RTX needs none: tests compile every shipped model with it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from cgtool.backends.spec import BuildOptions, Progress, Shapes
-from cgtool.backends.tensorrt.bindings import FRAMES, TRANSLATED, compute_capability, log_of
+from cgtool.backends.tensorrt.bindings import FRAMES, OUTPUTS, log_of
+from cgtool.backends.tensorrt.library import Library
 from cgtool.errors import EngineError
 from cgtool.files import write_whole
 
@@ -72,7 +74,7 @@ def _monitor(trt: ModuleType, steps: _Steps) -> tensorrt.IProgressMonitor:
 
 
 def build_engine(
-    trt: ModuleType,
+    library: Library,
     onnx: bytes,
     shapes: Shapes,
     options: BuildOptions,
@@ -85,15 +87,16 @@ def build_engine(
     The graph decides the precision of every layer (a strongly typed network): FP16 must be in it.
 
     Args:
-        trt: TensorRT, or another library with its builder.
+        library: TensorRT, or TensorRT for RTX.
         onnx: A graph as `cgtool.backends.onnx.export.to_onnx` writes it.
         shapes: The frames that the engine is to take: its optimization profile.
         options: How it is built.
-        device: The GPU's number.
+        device: The number of the GPU to build on, where one is needed.
         progress: Hears of every step, and may cancel.
 
     Returns:
-        The engine for this GPU model and TensorRT version, unless ``options`` say more.
+        The engine for this GPU model and TensorRT version, unless ``options`` say more; of TensorRT for RTX the one for
+        the GPUs that ``options`` name.
 
     Raises:
         EngineError: TensorRT refuses the graph or can't build it; or the timing cache can't be kept.
@@ -103,7 +106,7 @@ def build_engine(
     steps = _Steps(progress)
     # In a thread, so that Ctrl-C is heard here whichever threads TensorRT calls its monitor from.
     with ThreadPoolExecutor(1, "tensorrt-build") as pool:
-        future = pool.submit(_build, trt, onnx, shapes, options, device, steps)
+        future = pool.submit(_build, library, onnx, shapes, options, device, steps)
         try:
             while wait([future], timeout=0.1).not_done:
                 pass  # a signal may have hit one of the other threads: Python looks for it when this one wakes
@@ -113,27 +116,31 @@ def build_engine(
             raise
 
 
-def _build(trt: ModuleType, onnx: bytes, shapes: Shapes, options: BuildOptions, device: int, steps: _Steps) -> bytes:
-    import torch
-
-    capability = compute_capability(device)
-    stored = None if options.timing_cache is None else _read_timing_cache(options.timing_cache)
+def _build(library: Library, onnx: bytes, shapes: Shapes, options: BuildOptions, device: int, steps: _Steps) -> bytes:
+    trt = library.load()
+    building_on = library.building_on(device)
+    cache = options.timing_cache if library.has_timing_cache else None
+    stored = None if cache is None else _read_timing_cache(cache)
     log = log_of(trt)
-    with torch.cuda.device(device), log.translated("TensorRT can't build the engine"):
+    with building_on, log.translated(f"{library.title} can't build the engine"):
         builder = trt.Builder(log.sink)
         # Always, with no test for its existence: 10 without it makes FP32 engines of FP16 graphs. 11 ignores it, for
         # its networks are always strongly typed.
         network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
         parser = trt.OnnxParser(network, log.sink)  # it owns the weights: to be kept until the engine is built
-        _parse(trt, parser, network, onnx)
+        _parse(trt, parser, network, onnx, library.title)
 
         config = builder.create_builder_config()
-        _configure(trt, config, options, capability)
+        config.builder_optimization_level = options.optimization_level
+        config.clear_flag(trt.BuilderFlag.TF32)  # fp32 means FP32
+        if options.workspace_mb is not None:
+            config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb * 2**20)
+        library.configure(trt, config, options, device)
         profile = builder.create_optimization_profile()
         low, best, high = ((*shape, 3) for shape in (shapes.min, shapes.opt, shapes.max))
         profile.set_shape(FRAMES, low, best, high)
         if config.add_optimization_profile(profile) < 0:
-            raise log.failure(f"TensorRT refuses frames of {shapes}")
+            raise log.failure(f"{library.title} refuses frames of {shapes}")
         if stored is not None:
             _set_timing_cache(config, stored)
         monitor = _monitor(trt, steps)
@@ -141,45 +148,38 @@ def _build(trt: ModuleType, onnx: bytes, shapes: Shapes, options: BuildOptions, 
 
         log.errors.clear()  # what a foreign timing cache was refused for
         plan = builder.build_serialized_network(network, config)
-        if plan is not None and options.timing_cache is not None:
-            _keep_timing_cache(config, options.timing_cache)
+        if plan is not None and cache is not None:
+            _keep_timing_cache(config, cache)
     steps.check()
     if plan is None:
-        raise log.failure("TensorRT can't build the engine")
+        raise log.failure(f"{library.title} can't build the engine")
     return bytes(plan)
 
 
-def _parse(trt: ModuleType, parser: tensorrt.OnnxParser, network: tensorrt.INetworkDefinition, onnx: bytes) -> None:
+def _parse(
+    trt: ModuleType, parser: tensorrt.OnnxParser, network: tensorrt.INetworkDefinition, onnx: bytes, title: str
+) -> None:
     if not parser.parse(onnx):
         errors = [_words(parser.get_error(index)) for index in range(parser.num_errors)]
-        raise EngineError(f"TensorRT refuses the graph: {'; '.join(errors) or 'its parser gives no reason'}")
-    if (
-        (network.num_inputs, network.num_outputs) != (1, 1)
-        or (network.get_input(0).name, network.get_output(0).name) != (FRAMES, TRANSLATED)
-        or network.get_input(0).dtype != trt.DataType.UINT8
-        or network.get_output(0).dtype != trt.DataType.UINT8
-    ):
-        raise EngineError(
-            f"the graph is not one of cgtool's: it must take and give uint8, as {FRAMES} and {TRANSLATED}"
-        )
+        raise EngineError(f"{title} refuses the graph: {'; '.join(errors) or 'its parser gives no reason'}")
+    if (network.num_inputs, network.num_outputs) == (1, 1):
+        given = network.get_input(0)
+        made = network.get_output(0)
+        types = {"UINT8": trt.DataType.UINT8, "FLOAT": trt.DataType.FLOAT}
+        wanted = types.get(OUTPUTS.get(made.name, ""))
+        if given.name == FRAMES and given.dtype == trt.DataType.UINT8 and wanted == made.dtype:
+            return
+    known = " or ".join(f"{name} ({type_})" for name, type_ in OUTPUTS.items())
+    raise EngineError(f"the graph is not one of cgtool's: it must take {FRAMES} (UINT8) and give {known}")
 
 
 def _words(error: tensorrt.ParserError) -> str:
-    return f"node {error.node()} {error.node_name()} ({error.node_operator()}): {' '.join(error.desc().split())}"
-
-
-def _configure(trt: ModuleType, config: tensorrt.IBuilderConfig, options: BuildOptions, capability: str) -> None:
-    config.builder_optimization_level = options.optimization_level
-    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 means FP32
-    if options.workspace_mb is not None:
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mb * 2**20)
-    if options.version_compatible:
-        config.set_flag(trt.BuilderFlag.VERSION_COMPATIBLE)
-    if options.hardware_compatible:
-        if int(capability.split(".")[0]) >= 8:
-            config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.AMPERE_PLUS
-        else:
-            config.hardware_compatibility_level = trt.HardwareCompatibilityLevel.SAME_COMPUTE_CAPABILITY
+    """A parser's error for people: which node, and its reason without the places in NVIDIA's source."""
+    reasons = [line for line in error.desc().splitlines() if "catchCudaError" not in line]
+    where = f"node {error.node()} {error.node_name()} ({error.node_operator()})"
+    if "Plugin not found" in error.desc() or error.desc() == "false":
+        return f"{where}: it has no such operator"
+    return f"{where}: {' '.join(' '.join(reasons).split())}"
 
 
 def _read_timing_cache(path: Path) -> bytes:

@@ -59,6 +59,7 @@ class TensorRT(Kind):
         """Build a plan from the ONNX graph (see `cgtool.backends.kind.Kind.build`)."""
         from cgtool.backends.onnx.export import exported
         from cgtool.backends.tensorrt.builder import build_engine
+        from cgtool.backends.tensorrt.library import TENSORRT
 
         assert spec.shapes is not None, "its row says that it is shaped"
         assert spec.folder is not None, "it is to be kept"
@@ -66,7 +67,7 @@ class TensorRT(Kind):
         (onnx,) = graph.contents
         cache = spec.options.timing_cache or spec.folder / "tensorrt.timing-cache"
         options = replace(spec.options, timing_cache=cache)
-        plan = build_engine(bindings.load_tensorrt(), onnx, spec.shapes, options, progress=progress)
+        plan = build_engine(TENSORRT, onnx, spec.shapes, options, progress=progress)
         return Built([plan], {**graph.versions, **spec.target.versions})
 
     def open(self, spec: EngineSpec, contents: Sequence[bytes], device: str, *, latency: bool) -> Engine:

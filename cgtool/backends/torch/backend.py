@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+from typing import Any, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.backends import cudnn
 
 from cgtool.backends import machine
 from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, counted
-from cgtool.backends.torch.graph import FrameGraph, reduce_precision
+from cgtool.backends.torch.graph import FrameGraph, graph_around, reduce_precision
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, OutOfMemoryError
 from cgtool.pictures import Image
@@ -52,7 +54,7 @@ class TorchBackend(Engine):
         generator = copy.deepcopy(source.load())  # it is cast and moved, and the source may give it again
         if precision != "fp32":
             generator = reduce_precision(generator, dtype)
-        graph = FrameGraph(generator, source.stride, dtype, layout)
+        graph = graph_around(generator, source.stride, source.cell, dtype, layout)
         try:
             self._graph: FrameGraph | None = graph.to(self._device).to(memory_format=layout)
             self._stream = None if on_cpu else torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
@@ -62,7 +64,7 @@ class TorchBackend(Engine):
         # A batch gains nothing on a CPU; on a GPU it fills the small feature maps' launches.
         self.info = BackendInfo("torch", f"{device} ({name})", precision, batch=1 if on_cpu else 4)
 
-    def infer(self, frames: Image) -> Image:
+    def infer(self, frames: Image) -> NDArray[Any]:
         """Translate frames (see `cgtool.backends.base.Backend.infer`)."""
         if self._graph is None:
             raise closed("torch")
@@ -73,8 +75,7 @@ class TorchBackend(Engine):
                 result = self._graph(batch) if self._stream is None else self._on_gpu(self._graph, self._stream, batch)
         except (RuntimeError, MemoryError) as error:
             raise self._translated(error, counted(frames.shape)) from error
-        translated: Image = result.numpy()
-        return translated
+        return cast(NDArray[Any], result.numpy())
 
     def _on_gpu(self, graph: FrameGraph, stream: torch.cuda.Stream, batch: Tensor) -> Tensor:
         # PyTorch keeps a pool of pinned memory and reuses a block once its tensor is gone and its copies are done: the
@@ -82,7 +83,7 @@ class TorchBackend(Engine):
         flags = cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)  # fp32 means FP32
         with torch.cuda.stream(stream), flags:
             result = graph(batch.pin_memory().to(self._device, non_blocking=True))
-            host = torch.empty(result.shape, dtype=torch.uint8, pin_memory=True)
+            host = torch.empty(result.shape, dtype=result.dtype, pin_memory=True)
             host.copy_(result, non_blocking=True)
             stream.synchronize()
         return host

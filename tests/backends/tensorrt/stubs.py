@@ -22,8 +22,10 @@ LIBRARIES = ("libnvinfer", "libnvinfer_plugin", "libnvonnxparser")
 
 # Runs in a process of its own: the libraries are found through its environment.
 DESCRIBE = """
-import inspect, json
-import tensorrt_bindings as trt
+import importlib, inspect, json, sys
+package, core = sys.argv[1:]
+trt = importlib.import_module(package)
+core = getattr(trt, core)
 
 def member(owner, name):
     value = inspect.getattr_static(owner, name)
@@ -31,7 +33,7 @@ def member(owner, name):
         return {"kind": "class", "type": value.__qualname__}
     if isinstance(value, property):
         return {"kind": "property", "writable": value.fset is not None, "doc": value.fget.__doc__ or ""}
-    if type(value).__module__ == trt.tensorrt.__name__:
+    if type(value).__module__ == core.__name__:
         return {"kind": "value", "type": type(value).__qualname__}
     if callable(value) or isinstance(value, (staticmethod, classmethod)):
         return {"kind": "method", "doc": getattr(owner, name).__doc__ or ""}
@@ -52,10 +54,10 @@ def add(value):
         if not name.startswith("_") and inspect.isclass(getattr(value, name)):
             add(getattr(value, name))
 
-for name, value in vars(trt.tensorrt).items():
+for name, value in vars(core).items():
     if inspect.isclass(value):
         add(value)
-module = {name: member(trt.tensorrt, name) for name in dir(trt.tensorrt) if not name.startswith("_")}
+module = {name: member(core, name) for name in dir(core) if not name.startswith("_")}
 module["__version__"] = {"kind": "other"}
 print(json.dumps({"version": trt.__version__, "module": module, "classes": classes}))
 """
@@ -112,11 +114,19 @@ def build_libraries(folder: Path) -> None:
         subprocess.run(["cc", "-shared", "-fPIC", f"-Wl,-soname,{name}", "-o", folder / name, STUB], check=True)
 
 
-def read_bindings(folder: Path) -> Bindings:
-    """Import the installed bindings over libraries made in ``folder`` and describe them."""
+def read_bindings(folder: Path, package: str = "tensorrt_bindings", core: str = "tensorrt") -> Bindings:
+    """Import the installed bindings over libraries made in ``folder`` and describe them.
+
+    Args:
+        folder: For the libraries; bindings that bring their own take those.
+        package: To import.
+        core: Its module of compiled code.
+    """
     build_libraries(folder)
     environment = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
-    done = subprocess.run([sys.executable, "-c", DESCRIBE], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", DESCRIBE, package, core], env=environment, capture_output=True, text=True, check=True
+    )
     data = json.loads(done.stdout)
     classes = {
         name: Class(entry["enum"], tuple(entry["bases"]), _members(entry["members"], set(data["classes"])))
@@ -175,7 +185,10 @@ def type_name(annotation: ast.expr, classes: set[str]) -> str:
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) in ("list", "List"):
         inner = type_name(annotation.slice, classes)
         return inner and f"list {inner}"
-    text = CPP_NAMES.get(text, re.sub(r"^(tensorrt_bindings\.tensorrt|nvinfer1|nvonnxparser)\.", "", text))
+    text = CPP_NAMES.get(
+        text,
+        re.sub(r"^(tensorrt_bindings\.tensorrt|tensorrt_rtx_bindings\.tensorrt_rtx|nvinfer1|nvonnxparser)\.", "", text),
+    )
     if text in classes:
         return text
     own = {"None", "bool", "int", "str", "float", "tuple", "list", "object", "dict"}

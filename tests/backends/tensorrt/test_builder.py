@@ -15,6 +15,7 @@ import torch
 from cgtool.backends.spec import BuildOptions, Progress, Shapes
 from cgtool.backends.tensorrt.bindings import load_tensorrt
 from cgtool.backends.tensorrt.builder import build_engine
+from cgtool.backends.tensorrt.library import TENSORRT
 from cgtool.errors import EngineError, OutOfMemoryError
 from tests.backends.tensorrt.recording import Scenario, plan
 
@@ -25,7 +26,7 @@ PROFILE = ((1, 256, 256, 3), (2, 286, 508, 3), (4, 720, 1280, 3))
 
 def build(options: BuildOptions | None = None, device: int = 0, progress: Progress | None = None) -> bytes:
     """Build an engine of a graph, with whatever takes TensorRT's place."""
-    return build_engine(load_tensorrt(), b"graph", SHAPES, options or BuildOptions(), device=device, progress=progress)
+    return build_engine(TENSORRT, b"graph", SHAPES, options or BuildOptions(), device=device, progress=progress)
 
 
 def test_a_build_goes_through_the_api_in_order(install: Install) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import enum
 import importlib.util
 import inspect
@@ -17,7 +18,7 @@ from tests.backends.tensorrt.recording import Scenario, stand_in
 from tests.backends.tensorrt.stubs import Bindings, read_bindings
 
 FOLDER = Path(cgtool.backends.tensorrt.__file__).parent
-BINDINGS, BUILDER, BACKEND, KIND = "bindings.py", "builder.py", "backend.py", "kind.py"
+BINDINGS, BUILDER, BACKEND, LIBRARY = "bindings.py", "builder.py", "backend.py", "library.py"
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +31,27 @@ def bindings(tmp_path_factory: pytest.TempPathFactory) -> Bindings:
 
 
 @pytest.fixture(scope="module")
-def sources() -> dict[str, str]:
-    """All of the package that names TensorRT."""
+def rtx_bindings(tmp_path_factory: pytest.TempPathFactory) -> Bindings:
+    pytest.importorskip("tensorrt_rtx", reason="no TensorRT for RTX: pip install 'cgtool[tensorrt-rtx]'")
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler: `cc` is not on the path")
+    return read_bindings(tmp_path_factory.mktemp("libraries"), "tensorrt_rtx", "tensorrt_rtx")
+
+
+def texts_without(other: str) -> dict[str, str]:
+    """All of the package that names TensorRT, without the class that is for the other package."""
     texts = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.py")}
-    return {name: text for name, text in texts.items() if re.search(r"\bimport tensorrt\b|\bload_tensorrt\b", text)}
+    texts = {name: text for name, text in texts.items() if re.search(r"\bimport tensorrt\b|\bload_tensorrt\b", text)}
+    tree = ast.parse(texts[LIBRARY])
+    (cut,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == other)
+    lines = texts[LIBRARY].splitlines()
+    texts[LIBRARY] = "\n".join([*lines[: cut.lineno - 1], *lines[cut.end_lineno :]])
+    return texts
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    return texts_without("TensorRTForRTX")
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +63,22 @@ def test_all_names_and_signatures_exist(report: Report) -> None:
     assert report.errors == []
 
 
+def test_all_names_and_signatures_exist_in_tensorrt_for_rtx(rtx_bindings: Bindings) -> None:
+    report = check(texts_without("TensorRT"), rtx_bindings)
+    assert report.errors == []
+    assert {
+        "ComputeCapability.SM121",
+        "IBuilderConfig.set_compute_capability",
+        "ICudaEngine.create_runtime_config",
+        "IExecutionContext.execute_async_v3",
+        "IRuntimeCache.deserialize",
+        "IRuntimeConfig.set_runtime_cache",
+    } <= report.used
+
+
 def test_the_check_sees_the_code(sources: dict[str, str], report: Report) -> None:
     """What it counts as used, so that it can't pass by losing sight of an object."""
-    assert set(sources) == {BINDINGS, BUILDER, BACKEND, KIND}
+    assert set(sources) == {BINDINGS, BUILDER, BACKEND, LIBRARY}
     assert {
         "Builder.build_serialized_network",
         "IBuilderConfig.hardware_compatibility_level",

@@ -23,8 +23,9 @@ from cgtool.backends.base import GeneratorSource
 from cgtool.backends.onnx.export import to_onnx
 from cgtool.backends.spec import BuildOptions, Progress, Shapes
 from cgtool.backends.tensorrt.backend import TensorRTBackend
-from cgtool.backends.tensorrt.bindings import compute_capability, load_tensorrt, tensorrt_version
+from cgtool.backends.tensorrt.bindings import compute_capability, tensorrt_version
 from cgtool.backends.tensorrt.builder import build_engine
+from cgtool.backends.tensorrt.library import TENSORRT
 from cgtool.backends.torch.backend import TorchBackend
 from cgtool.backends.torch.graph import frame_graph
 from cgtool.config import EnginePrecision
@@ -50,7 +51,7 @@ def machine() -> str:
 
 
 def build(onnx: bytes, shapes: Shapes, options: BuildOptions | None = None, progress: Progress | None = None) -> bytes:
-    return build_engine(load_tensorrt(), onnx, shapes, options or BuildOptions(), progress=progress)
+    return build_engine(TENSORRT, onnx, shapes, options or BuildOptions(), progress=progress)
 
 
 def onnx_of(source: GeneratorSource, precision: EnginePrecision) -> bytes:

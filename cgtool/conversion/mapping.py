@@ -1,0 +1,109 @@
+"""A map network's way: its maps are steadied, then carried out on the frame as it was decoded.
+
+No RGB picture of the frame's size exists where the encoder takes the source's own planes. Where it doesn't (another
+pixel format, HDR that is tone-mapped), frames come in RGB, and the same maps are carried out there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cgtool.change.colour_space import MAPS, Samples
+from cgtool.change.map_smoothing import MapSmoother
+from cgtool.change.planes import PlaneChange
+from cgtool.change.rgb import RgbChange
+from cgtool.conversion.look import FullLook
+from cgtool.conversion.network import Translated
+from cgtool.frame import Frame, PlanarFrame
+from cgtool.media.colour import Colour
+from cgtool.pictures import Array, Image, Size
+
+_PLANAR = re.compile(r"(?P<kind>gray|yuv(?P<layout>420|422|444)p)(?P<depth>10|12)?(?:le)?")
+_STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
+
+
+@dataclass(frozen=True)
+class SteadyMaps:
+    """A frame with maps that agree with the ones before them.
+
+    Attributes:
+        frame: The source's frame.
+        maps: float32, (knots * 7, height, width).
+    """
+
+    frame: Frame | PlanarFrame
+    maps: Array
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory, by which queues are bounded."""
+        return self.frame.nbytes + self.maps.nbytes
+
+
+class Mapping:
+    """Carries out one clip's maps. Its two steps may run in a thread each, each taking frames in order.
+
+    Args:
+        look: How it shall look.
+        knots: How many brightness knots the maps have.
+        size: The frames' size.
+        samples: How their planes are to be read; None for frames in RGB.
+    """
+
+    def __init__(self, look: FullLook, knots: int, size: Size, samples: Samples | None) -> None:
+        self._look, self._knots, self._size, self._samples = look, knots, size, samples
+        self._smoother = MapSmoother(look.smooth)
+        self._change: PlaneChange | RgbChange | None = None
+
+    def steady(self, frame: Translated) -> SteadyMaps:
+        """Steady a frame's maps by the ones before."""
+        maps = np.asarray(frame.result, np.float32)
+        return SteadyMaps(frame.frame, self._smoother.step(frame.small, maps, float(frame.frame.pts_seconds)))
+
+    def finish(self, frame: SteadyMaps) -> Frame | PlanarFrame:
+        """The frame as it is shown."""
+        height, width = frame.maps.shape[1:]
+        strength, preserve = self._look.strength, self._look.preserve_color
+        if isinstance(frame.frame, Frame):
+            if not isinstance(self._change, RgbChange):
+                self._change = RgbChange(
+                    self._size, (height, width), self._knots, strength=strength, preserve_color=preserve
+                )
+            return replace(frame.frame, pixels=self._change(frame.frame.pixels, frame.maps))
+        assert self._samples is not None
+        if not isinstance(self._change, PlaneChange):
+            self._change = PlaneChange(
+                self._samples, self._size, (height, width), self._knots, strength=strength, preserve_color=preserve
+            )
+        return replace(frame.frame, planes=tuple(self._change(frame.frame.planes, frame.maps)))
+
+
+def shown(picture: Image, output: NDArray[Any]) -> Image:
+    """The picture that a network's result means: maps, (knots * 7, h, w), carried out; a picture as it is."""
+    if output.dtype == np.uint8:
+        return output
+    channels, height, width = output.shape
+    return RgbChange(Size.of(picture), (height, width), channels // MAPS)(picture, output)
+
+
+def samples_of(pixel_format: str | None, colour: Colour) -> Samples | None:
+    """How planes of a format are to be read; None where maps can't be carried out on them, and RGB is the way.
+
+    Args:
+        pixel_format: FFmpeg's name.
+        colour: What the samples mean. High dynamic range has no planes to be changed: it is tone-mapped first.
+    """
+    found = _PLANAR.fullmatch(pixel_format or "")
+    if found is None or colour.hdr or colour.is_rgb:
+        return None
+    depth = int(found["depth"] or 8)
+    if found["kind"] == "gray":
+        return Samples("gray", depth, colour.full_range, colour.luma_weights)
+    step = _STEPS[found["layout"]]
+    # MPEG's siting: chroma samples lie on the first of two pixels across, between two rows down.
+    return Samples("yuv", depth, colour.full_range, colour.luma_weights, step, (0.0, 0.5 if step[1] == 2 else 0.0))

@@ -164,7 +164,7 @@ def _parse(data: Any) -> Manifest:  # noqa: ANN401  # JSON
     _check_files(data["files"], row.suffixes)
     if (shapes is not None) is not row.shaped:
         shaped = titles([row for row in KINDS.values() if row.shaped])
-        raise ValueError(f"shapes are {shaped}'s, and {shaped}'s alone")
+        raise ValueError(f"shapes are for {shaped} alone, and these have them all")
     for key in ("versions", "hardware", "parity", "measured"):
         if not isinstance(data[key], dict):
             raise ValueError(f"{key} is no object")

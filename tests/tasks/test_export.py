@@ -121,7 +121,7 @@ def test_auto_is_tensorrt_where_it_is(compiled: Path) -> None:
         ({"precision": "bf16", "format": "tensorrt"}, "--format tensorrt can't do --bf16"),
         (
             {"format": "onnx", "largest": Size(64, 64), "build": BuildOptions(hardware_compatible=True)},
-            "--max, --hardware-comp.* TensorRT alone",
+            "--max, --hardware-comp.* TensorRT and TensorRT for RTX alone",
         ),
         ({"to": "mars"}, "no model leads to 'mars'.*Known domains: day, night"),
     ],

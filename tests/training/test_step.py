@@ -18,12 +18,13 @@ from cgtool.models.resnet import ResNetConfig, ResNetGenerator
 from cgtool.training.build import Networks
 from cgtool.training.config import CYCLE_LOSSES, GAN_LOSSES, CycleLoss, GanLoss, Objective
 from cgtool.training.parallel import World
+from cgtool.training.parts.diff_augment import diff_augment
 from cgtool.training.parts.layout import normalize
 from cgtool.training.parts.motion import random_motion, with_noise
 from cgtool.training.parts.pool import ImagePool
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.state import TrainState
-from cgtool.training.step import Optimization, autocast, generator_losses, train_step
+from cgtool.training.step import Optimization, autocast, discriminator_losses, generator_losses, train_step
 from tests.training.toy import tiny_config
 
 CHOICES = list(itertools.product(GAN_LOSSES, CYCLE_LOSSES))
@@ -378,3 +379,17 @@ def test_without_weights_no_chance_is_drawn() -> None:
 def test_convolutions_run_in_the_precision(precision: Precision, dtype: torch.dtype) -> None:
     with autocast(WORLD.device, precision):
         assert nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).dtype == dtype
+
+
+def test_discriminators_see_real_images_and_fakes_varied() -> None:
+    plain = networks()
+    nets = Networks(plain.G, plain.F, Counting(plain.D_X), Counting(plain.D_Y))
+    x, y = (image.float() for image in images(1))
+    torch.manual_seed(5)
+    _, (fake_x, fake_y) = generator_losses(nets, Objective(diff_augment=True), x, y)
+    discriminator_losses(nets, Objective(diff_augment=True), (x, y), (fake_x.detach(), fake_y.detach()))
+    torch.manual_seed(5)
+    varied = [diff_augment(some) for some in (fake_y, fake_x, torch.cat([x, fake_x]), torch.cat([y, fake_y]))]
+    for judge, expected in ((nets.D_Y, (varied[0], varied[3])), (nets.D_X, (varied[1], varied[2]))):
+        assert isinstance(judge, Counting)
+        assert judge.seen == [one.detach().numpy().tobytes() for some in expected for one in some]

@@ -82,7 +82,7 @@ def to_onnx(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> byt
             verbose=False,
         )
     except ImportError as error:
-        raise EngineError(f"PyTorch can't write ONNX: {error}", hint="Run: pip install onnx onnxscript") from error
+        raise EngineError(f"PyTorch can't write ONNX: {error}", hint="Run: pip install 'cgtool[train]'") from error
     except torch.onnx.OnnxExporterError as error:
         raise EngineError(f"the network can't be exported to ONNX: {error}") from error
     assert program is not None  # what dynamo=True promises

@@ -43,11 +43,11 @@ def load_tensorrt() -> ModuleType:
     try:
         import tensorrt
     except (ImportError, OSError) as error:  # on Windows a missing library is an OSError
-        raise EngineError(f"tensorrt can't be imported: {error}", hint="Run: pip install cgtool[tensorrt]") from error
+        raise EngineError(f"tensorrt can't be imported: {error}", hint="Run: pip install 'cgtool[tensorrt]'") from error
     if not _OLDEST <= _numbers(tensorrt.__version__) < _UNKNOWN:
         raise EngineError(
             f"TensorRT {tensorrt.__version__} is not supported: 10.12 or newer and 11 are",
-            hint="Run: pip install --upgrade cgtool[tensorrt]",
+            hint="Run: pip install --upgrade 'cgtool[tensorrt]'",
         )
     module: ModuleType = tensorrt
     return module

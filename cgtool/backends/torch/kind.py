@@ -32,7 +32,7 @@ class Torch(Kind):
         try:
             from cgtool.backends.torch.backend import TorchBackend
         except ImportError as error:
-            raise EngineError(f"torch can't be imported: {error}", hint="Run: pip install torch") from error
+            raise EngineError(f"torch can't be imported: {error}", hint="Run: pip install 'cgtool[train]'") from error
         return TorchBackend(spec.source, device, spec.precision)
 
 

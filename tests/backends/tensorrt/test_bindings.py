@@ -33,7 +33,7 @@ def test_other_versions_are_refused(version: str, install: Install) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    with pytest.raises(EngineError, match=r"tensorrt can't be imported: .*pip install cgtool\[tensorrt\]"):
+    with pytest.raises(EngineError, match=r"tensorrt can't be imported: .*pip install 'cgtool\[tensorrt\]'"):
         tensorrt_version()
 
 

@@ -12,17 +12,17 @@ from cgtool.errors import Terminated
 from cgtool.models.folder import check_domains, check_name
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
-from cgtool.training.data.images import Domain, choose_samples, find_domain
+from cgtool.training.data.images import Domain, choose_samples, find_domain, spread
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.samples import Sampler
 from cgtool.training.files.warmstart import check_save_init, save_init
 from cgtool.training.loop import Action, Loop, Progress
 from cgtool.training.outputs import Outputs
 from cgtool.training.parallel import join
-from cgtool.training.parts.precision import settle
+from cgtool.training.parts.colours import palette
 from cgtool.training.record import DomainRecord, RunRecord
 from cgtool.training.resume import resume
-from cgtool.training.state import TrainState
+from cgtool.training.state import TrainState, settle
 
 __all__ = ["Event", "Finished", "Prepared", "Progress", "TrainRequest", "train"]
 
@@ -122,6 +122,9 @@ class Finished:
     warnings: tuple[str, ...]
 
 
+_PALETTE = 100, 128
+"""Images, and their short side in pixels, by which it is told how colourful a domain is."""
+
 Event = Prepared | Progress | Finished
 
 
@@ -149,9 +152,11 @@ def train(request: TrainRequest) -> Iterator[Event]:
         )
         tests = request.test_folders or (None, None)
         samples = choose_samples(a, tests[0]), choose_samples(b, tests[1])
+        palettes = None
+        if request.config.objective.colour_weight:
+            palettes = palette(spread(a, *_PALETTE)), palette(spread(b, *_PALETTE))
         config = settle(request.config, world.device)
-        state = TrainState(config, world)
-        state.know_colours(a, b)
+        state = TrainState(config, world, palettes)
         steps_per_epoch = -(-max(len(a), len(b)) // state.images_per_step)
         record = RunRecord(
             name=request.name,

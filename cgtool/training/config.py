@@ -50,9 +50,10 @@ class Objective:
     evenness_weight: float = option(0.0, "With --generator maps: weight of the maps' total variation.", least=0)
     rims_weight: float = option(0.0, "Weight of a change that is uneven where the source is even.", least=0)
     range_weight: float = option(0.0, "Weight of what is brighter than white or darker than black.", least=0)
-    colour_weight: float = option(0.0, "Weight of colours that neither source nor target has.", least=0)
-    # Few hundred images are learnt by heart otherwise (Zhao et al. 2020).
-    diff_augment: bool = option(False, "Move and cut all that discriminators see.")
+    colour_weight: float = option(0.0, "Weight of colours that neither the source nor the target has.", least=0)
+    background_weight: float = option(0.0, "With --masks: weight of what changes outside of them.", least=0)
+    # Zhao et al. 2020: worth as much as two to four times the images where there are few.
+    diff_augment: bool = option(False, "Show discriminators images moved and cut.")
     texture_weight: float = option(0.0, "Weight of the texture that guided detail hides.", least=0)
     temporal_weight: float = option(0.0, "Weight of steadiness under synthetic motion.", least=0)
 
@@ -99,6 +100,7 @@ class TrainConfig:
     zoom: float = option(1.0, "Images are scaled up or down by up to this factor, at random.", least=1)
     crop_size: int = option(256, "Side of the squares that are cut out, px.", least=32)
     flip: bool = option(True, "Mirror half of the images.")
+    masks: bool = option(False, "Show discriminators the objects alone: masks lie in maskA and maskB.")
     augment: Augment = option("none", "color varies the colours a little, too.", choices=AUGMENTS)
     seed: int = option(0, "All chance comes from it.", least=0)
     precision: Precision = option("auto", "Arithmetic of the convolutions.", choices=PRECISIONS)
@@ -125,6 +127,8 @@ class TrainConfig:
             )
         if objective.through_detail and not generator.draws:
             raise UsageError(f"--through-detail is for generators that draw, not {self.generator}", hint="Leave it out")
+        if objective.background_weight and not self.masks:
+            raise UsageError("--background-weight needs masks", hint="Add --masks")
         if objective.evenness_weight and generator.draws:
             raise UsageError(f"--evenness-weight is about maps, not {self.generator}", hint="Add --generator maps")
 

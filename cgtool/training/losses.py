@@ -16,6 +16,7 @@ from torch import Tensor
 from cgtool.models.generator import Generator
 from cgtool.training.config import Objective
 from cgtool.training.parts.colours import invented
+from cgtool.training.parts.diff_augment import diff_augment
 from cgtool.training.parts.distances import adversarial_loss, image_distance
 from cgtool.training.parts.evenness import total_variation, unevenness
 from cgtool.training.parts.motion import Motion, random_motion, with_noise
@@ -37,6 +38,17 @@ def translated(objective: Objective, net: Generator, image: Tensor) -> Tensor:
     return shown(objective, image, net.picture(image, net(image)))
 
 
+def given(value: Tensor | None) -> Tensor:
+    """What a term needs and `Half` has only if the training was told to bring it."""
+    assert value is not None
+    return value
+
+
+def as_judged(objective: Objective, images: Tensor) -> Tensor:
+    """Images as discriminators see them, real ones and fakes alike: varied, if that was asked for."""
+    return diff_augment(images) if objective.diff_augment else images
+
+
 @dataclass
 class Half:
     """One generator's half of a step: G's way from X to Y and back, or F's from Y to X. Filled in as the step goes on.
@@ -45,7 +57,8 @@ class Half:
         objective: The choices.
         source: Images of the domain that the generator begins from, (batch, 3, height, width) in [-1, 1].
         target: As many of the domain that it leads to.
-        usual: That domain's palette (`cgtool.training.parts.colours`), for the loss that asks for it.
+        mask: Where the source's objects are, 0 to 1, (batch, 1, height, width); None without masks.
+        palette: How colourful the target's domain is; None if nobody asks.
         seen: What went through the generator in one batch: the source, and what terms want beside it.
         picture: What the generator made of that.
         shown: The same, as it is shown.
@@ -59,7 +72,8 @@ class Half:
     objective: Objective
     source: Tensor
     target: Tensor
-    usual: Tensor | None = None
+    mask: Tensor | None = None
+    palette: Tensor | None = None
     seen: Tensor = field(init=False)
     picture: Tensor = field(init=False)
     shown: Tensor = field(init=False)
@@ -73,12 +87,6 @@ class Half:
     def motion(self) -> Motion:
         """A motion for each image of the source, drawn when it is first asked for."""
         return random_motion(self.source)
-
-    @property
-    def palette(self) -> Tensor:
-        """The target's palette, which whoever gives --colour-weight must know."""
-        assert self.usual is not None, "the domains' palettes are not known"
-        return self.usual
 
     def translate(self, net: Generator, terms: Sequence[GeneratorTerm]) -> None:
         """Send the source through its generator, and in the same batch all that terms want to know of it."""
@@ -199,11 +207,18 @@ COLOUR = GeneratorTerm(
     "Invented colours (weighted)",
     ("colour_A", "colour_B"),
     weight=lambda objective: objective.colour_weight,
-    value=lambda half: invented(half.source, half.fake, half.palette),
+    value=lambda half: invented(half.source, half.fake, given(half.palette)),
+)
+BACKGROUND = GeneratorTerm(
+    "background",
+    "Change outside of the masks (weighted)",
+    ("background_A", "background_B"),
+    weight=lambda objective: objective.background_weight,
+    value=lambda half: ((half.fake - half.source) * (1 - given(half.mask))).abs().mean(),
 )
 
 TERMS: tuple[LossTerm, ...] = (
-    ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR,
+    ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR, BACKGROUND,
 )  # fmt: skip
 """All losses, in the order in which they are shown."""
 

@@ -17,6 +17,13 @@ _SHOWN: dict[str, Any] = {
     "texture_weight": 0.5,
 }  # fmt: skip
 """What conversion shows is what is judged, by a classifier's features."""
+_MAPS: dict[str, Any] = {
+    "generator": "maps", "ngf": 16, "contrast": 0.2, "map_stride": 4, "knots": 4, "evenness_weight": 0.5,
+    "rims_weight": 30.0, "range_weight": 5.0, "colour_weight": 20.0, "diff_augment": True,
+    "discriminator": "projected+tone", "ndf": 64, "gan_loss": "hinge", "cycle_weight": 1.0, "identity_weight": 1.0,
+    "lr": 2e-4, "ema": 0.999, "load_size": 224, "zoom": 1.6, "crop_size": 128, "precision": "bf16",
+}  # fmt: skip
+"""A change of light and colour."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
@@ -25,11 +32,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         **_SHOWN, "discriminator": "projected+tone", "load_size": 224, "zoom": 1.6, "lr": 1.5e-4, "cycle_weight": 2.0,
         "identity_weight": 1.0, "temporal_weight": 2.0, "contrast": 0.2,
     },
-    "maps": {
-        "generator": "maps", "ngf": 16, "contrast": 0.2, "map_stride": 4, "knots": 4, "evenness_weight": 0.5,
-        "rims_weight": 30.0, "range_weight": 5.0, "colour_weight": 20.0, "diff_augment": True,
-        "discriminator": "projected+tone", "ndf": 64, "gan_loss": "hinge", "cycle_weight": 1.0, "identity_weight": 1.0,
-        "lr": 2e-4, "ema": 0.999, "load_size": 224, "zoom": 1.6, "crop_size": 128, "precision": "bf16",
+    "maps": _MAPS,
+    "animal": {
+        **_MAPS, "discriminator": "projected+patch+tone", "map_stride": 2, "knots": 2, "cycle_weight": 3.0,
+        "masks": True, "background_weight": 10.0, "load_size": 192, "zoom": 1.5, "evenness_weight": 0.0,
+        "rims_weight": 0.0, "colour_weight": 0.0,
     },
     "painting": {
         **_SHOWN, "discriminator": "projected+patch", "ndf": 48, "lr": 1e-4, "texture": 0.5, "temporal_weight": 3.0,

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cgtool.config import DIRECTIONS, Direction
+from cgtool.config import DIRECTIONS, Direction, Precision
 from cgtool.errors import ModelError
 from cgtool.models.generator import Generator
 from cgtool.training.build import build_networks
 from cgtool.training.chance import Use, seed_globally, torch_generator
 from cgtool.training.config import TrainConfig
-from cgtool.training.data.images import Domain
 from cgtool.training.losses import Losses
 from cgtool.training.parallel import World
-from cgtool.training.parts.colours import palette_of
 from cgtool.training.parts.ema import MovingAverage
 from cgtool.training.parts.pool import ImagePool
 from cgtool.training.parts.schedule import learning_rate_factor
 from cgtool.training.step import Optimization, Palettes, train_step
 
+logger = logging.getLogger(__name__)
+
 _OTHER_ARCHITECTURE = "It is of another architecture: choose another --name, or the options that it was trained with"
+
+
+def settle(config: TrainConfig, device: torch.device) -> TrainConfig:
+    """The configuration with what ``auto`` comes to on a device: the result depends on it, so a run records it."""
+    settled = replace(config, precision=pick_precision(config.precision, device), device=device.type)
+    logger.debug("training on %s in %s", device, settled.precision)
+    return settled
+
+
+def pick_precision(precision: Precision, device: torch.device) -> Precision:
+    """What ``auto`` means on a device: BF16 where its convolutions are faster in hardware, else FP32."""
+    if precision != "auto":
+        return precision
+    picked: Precision
+    if device.type == "cuda":
+        picked = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    else:
+        picked = "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
+    return picked
 
 
 class TrainState:
@@ -40,14 +61,14 @@ class TrainState:
         averages: Moving averages of the generators; empty if there are none.
     """
 
-    def __init__(self, config: TrainConfig, world: World) -> None:
+    def __init__(self, config: TrainConfig, world: World, palettes: Palettes = None) -> None:
         assert config.precision != "auto", "not settled"
         self.config = config
         self.world = world
         self.step = 0
         self.images = 0
         self.learning_rate = config.lr
-        self._palettes: Palettes | None = None
+        self._palettes = palettes and (palettes[0].to(world.device), palettes[1].to(world.device))
         self.networks = build_networks(config, world.device)
         self.averages: dict[Direction, MovingAverage] = (
             {direction: MovingAverage(net, config.ema) for direction, net in self.networks.generators.items()}
@@ -61,15 +82,6 @@ class TrainState:
             scaler=torch.amp.GradScaler(world.device.type, enabled=config.precision == "fp16"),
             pools=(ImagePool(config.pool_size), ImagePool(config.pool_size)),
         )
-
-    def know_colours(self, a: Domain, b: Domain) -> None:
-        """Look at the domains' images, if a loss asks how colourful they are.
-
-        Raises:
-            MediaError: An image can't be decoded any more.
-        """
-        if self.config.objective.colour_weight:
-            self._palettes = palette_of(a).to(self.world.device), palette_of(b).to(self.world.device)
 
     @property
     def images_per_step(self) -> int:

@@ -18,6 +18,7 @@ adversarial, the cycle and the discriminators' losses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -26,45 +27,41 @@ from torch import Tensor, nn
 from cgtool.config import Precision
 from cgtool.training.build import Networks
 from cgtool.training.config import Objective
-from cgtool.training.losses import CYCLE, DISCRIMINATORS, Half, Losses, generator_terms, translated
+from cgtool.training.losses import CYCLE, DISCRIMINATORS, Half, Losses, as_judged, generator_terms, translated
 from cgtool.training.parallel import World
-from cgtool.training.parts.diff_augment import diff_augment
 from cgtool.training.parts.distances import discriminator_loss
+from cgtool.training.parts.masks import on_plain_ground, split_mask
 from cgtool.training.parts.pool import ImagePool
-from cgtool.training.parts.precision import autocast
 
-Palettes = tuple[Tensor, Tensor]
-"""X's and Y's, as `cgtool.training.parts.colours` has them."""
-
-
-def seen_by_judges(objective: Objective, images: Tensor) -> Tensor:
-    """Images as the discriminators see them, real ones and fakes alike."""
-    return diff_augment(images) if objective.diff_augment else images
+Palettes = tuple[Tensor, Tensor] | None
+"""X's and Y's, as `cgtool.training.parts.colours.palette` gives them."""
 
 
 def generator_losses(
-    nets: Networks, objective: Objective, x: Tensor, y: Tensor, palettes: Palettes | None = None
+    nets: Networks, objective: Objective, x: Tensor, y: Tensor, palettes: Palettes = None
 ) -> tuple[Losses, tuple[Tensor, Tensor]]:
     """What G and F minimize together.
 
     Args:
         nets: The networks.
         objective: The losses.
-        x: Images of X in [-1, 1], shape (batch, 3, height, width).
+        x: Images of X in [-1, 1], shape (batch, 3, height, width), or with a mask as a fourth channel.
         y: As many of Y.
-        palettes: The domains' palettes, needed if invented colours have a weight.
+        palettes: How colourful X and Y are, for the loss on invented colours.
 
     Returns:
-        The weighted losses by name, and the fakes (F(y), G(x)), still attached.
+        The weighted losses by name, and the fakes (F(y), G(x)) as they are judged, still attached.
     """
     terms = generator_terms(objective)
-    usual_x, usual_y = palettes or (None, None)
-    to_y, to_x = Half(objective, x, y, usual_y), Half(objective, y, x, usual_x)
+    (x, mask_x), (y, mask_y) = split_mask(x), split_mask(y)
+    palette_x, palette_y = palettes or (None, None)
+    to_y = Half(objective, source=x, target=y, mask=mask_x, palette=palette_y)
+    to_x = Half(objective, source=y, target=x, mask=mask_y, palette=palette_x)
     to_y.translate(nets.G, terms)
     to_x.translate(nets.F, terms)
     fake_y, fake_x = to_y.fake, to_x.fake
-    to_y.opinion = nets.D_Y(seen_by_judges(objective, fake_y))
-    to_x.opinion = nets.D_X(seen_by_judges(objective, fake_x))
+    judged_y, judged_x = on_plain_ground(fake_y, mask_x), on_plain_ground(fake_x, mask_y)
+    to_y.opinion, to_x.opinion = nets.D_Y(as_judged(objective, judged_y)), nets.D_X(as_judged(objective, judged_x))
     if CYCLE in terms:
         to_y.again, to_x.again = translated(objective, nets.F, fake_y), translated(objective, nets.G, fake_x)
     losses = {
@@ -72,7 +69,7 @@ def generator_losses(
         for term in terms
         for name, half in zip(term.names, (to_y, to_x), strict=True)
     }
-    return losses, (fake_x, fake_y)
+    return losses, (judged_x, judged_y)
 
 
 def discriminator_losses(
@@ -90,7 +87,7 @@ def discriminator_losses(
     for name, judge, real_images, fake_images in zip(
         DISCRIMINATORS.names, (nets.D_X, nets.D_Y), real, fake, strict=True
     ):
-        real_logits, fake_logits = judge(seen_by_judges(objective, torch.cat([real_images, fake_images]))).chunk(2)
+        real_logits, fake_logits = judge(as_judged(objective, torch.cat([real_images, fake_images]))).chunk(2)
         losses[name] = discriminator_loss(objective.gan_loss, real_logits, fake_logits)
     return losses
 
@@ -121,7 +118,7 @@ def train_step(
     world: World,
     precision: Precision,
     rngs: tuple[torch.Generator, torch.Generator],
-    palettes: Palettes | None = None,
+    palettes: Palettes = None,
 ) -> Losses:
     """Update G and F, then D_X and D_Y, once.
 
@@ -132,11 +129,11 @@ def train_step(
         nets: The networks.
         objective: The losses.
         state: Optimizers, scaler and pools.
-        batches: Pairs of images of X and Y in [-1, 1]; gradients are averaged over the pairs.
+        batches: Pairs of images of X and Y in [-1, 1], perhaps with masks; gradients are averaged over the pairs.
         world: The processes; gradients are averaged over them, too.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         rngs: Decide what each pool gives; the same in every process.
-        palettes: The domains' palettes, needed if invented colours have a weight.
+        palettes: How colourful X and Y are, for the loss on invented colours.
 
     Returns:
         The mean losses of this process, detached.
@@ -156,7 +153,8 @@ def train_step(
         past_x = world.own(state.pools[0].query(world.gather(fake_x.detach()), rngs[0]))
         past_y = world.own(state.pools[1].query(world.gather(fake_y.detach()), rngs[1]))
         with autocast(world.device, precision):
-            judged = discriminator_losses(nets, objective, (x, y), (past_x, past_y))
+            real_x, real_y = on_plain_ground(*split_mask(x)), on_plain_ground(*split_mask(y))
+            judged = discriminator_losses(nets, objective, (real_x, real_y), (past_x, past_y))
         _backward(judged, discriminators, len(batches), state.scaler)
 
         for name, loss in {**losses, **judged}.items():
@@ -170,6 +168,13 @@ def train_step(
     state.scaler.step(state.discriminators)
     state.scaler.update()
     return means
+
+
+def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[object]:
+    """Where convolutions run in ``bf16`` or ``fp16``; nothing for ``fp32``."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)
 
 
 def _backward(losses: Losses, parameters: list[nn.Parameter], batches: int, scaler: torch.amp.GradScaler) -> None:

@@ -26,9 +26,8 @@ from cgtool.training.config import TrainConfig
 from cgtool.training.parallel import World, pick_device
 from cgtool.training.parts.layout import normalize
 from cgtool.training.parts.pool import ImagePool
-from cgtool.training.parts.precision import settle
 from cgtool.training.presets import resolve
-from cgtool.training.state import TrainState
+from cgtool.training.state import TrainState, settle
 
 Step = Callable[[Tensor, Tensor], None]
 

@@ -23,8 +23,9 @@ from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import read_metrics
 from cgtool.training.loop import Progress
 from cgtool.training.losses import Losses
+from cgtool.training.presets import resolve
 from cgtool.training.state import TrainState
-from tests.training.toy import tiny_config, write_domains
+from tests.training.toy import TINY, tiny_config, write_domains
 
 
 @pytest.fixture(scope="module")
@@ -260,12 +261,17 @@ def test_the_logged_rate_is_what_the_generators_use(tmp_path: Path, data: Path) 
     assert rates == pytest.approx([0, 0, 2e-4, 2e-4])
 
 
-def test_a_maps_network_trains_goes_on_and_is_a_model(tmp_path: Path, data: Path) -> None:
-    options = {"generator": "maps", "map_stride": 4, "evenness_weight": 0.5, "rims_weight": 30.0, "range_weight": 5.0}
-    wanted = request(tmp_path, data, config={**options, "steps": 4})
+@pytest.mark.parametrize("preset", ["maps", "animal"])
+def test_a_maps_network_trains_goes_on_and_is_a_model(tmp_path: Path, data: Path, preset: str) -> None:
+    tiny: dict[str, Any] = {**TINY, "load_size": 64, "generator": "maps", "discriminator": "patch", "steps": 4}
+    wanted = request(tmp_path, data)
+    wanted = dataclasses.replace(wanted, config=resolve(preset, tiny))
+    run(dataclasses.replace(wanted, name="whole"))
     run(dataclasses.replace(wanted, stop_after=2))
     run(wanted)
-    assert {"evenness_A", "rims_B", "range_A"} <= set(losses_of(wanted)[-1])
+    assert losses_of(wanted) == losses_of(dataclasses.replace(wanted, name="whole"))
+    further = {"maps": {"evenness_A", "rims_B", "colour_A"}, "animal": {"background_A"}}[preset]
+    assert {"range_A", *further} <= set(losses_of(wanted)[-1])
     model = read_model_folder(wanted.model_folder)
     assert (model.architecture["type"], model.stride, model.defaults.texture) == ("maps", 8, 0.0)
     load_generator(model, "A_to_B")

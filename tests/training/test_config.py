@@ -53,6 +53,8 @@ def test_maps_are_not_shown_through_guided_detail() -> None:
     assert build_generator(config.generator_architecture()).config == MapsConfig(4, 6, 8, 2, 0.4)
     with pytest.raises(UsageError, match="--through-detail is for generators that draw"):
         resolve("maps", {"through_detail": True})
+    with pytest.raises(UsageError, match="--background-weight needs masks"):
+        resolve("maps", {"background_weight": 1.0})
     with pytest.raises(UsageError, match="--evenness-weight"):
         resolve("paper", {"evenness_weight": 1.0})
 

@@ -11,7 +11,7 @@ from cgtool.training import losses
 from cgtool.training.build import build_networks
 from cgtool.training.config import Objective
 from cgtool.training.files.report import write_report
-from cgtool.training.losses import TERMS, GeneratorTerm, generator_terms, shown, translated
+from cgtool.training.losses import TERMS, GeneratorTerm, as_judged, generator_terms, shown, translated
 from cgtool.training.parts.colours import invented
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.step import generator_losses
@@ -24,17 +24,16 @@ def test_names_are_those_that_files_know() -> None:
         "identity": ["identity_A", "identity_B"], "temporal": ["temporal_A", "temporal_B"],
         "texture": ["texture_A", "texture_B"], "evenness": ["evenness_A", "evenness_B"],
         "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"], "colour": ["colour_A", "colour_B"],
+        "background": ["background_A", "background_B"],
     }  # fmt: skip
 
 
 def test_a_weight_of_0_leaves_a_loss_out() -> None:
     assert [term.name for term in generator_terms(Objective())] == ["G", "cycle", "identity"]
     assert [term.name for term in generator_terms(Objective(cycle_weight=0))] == ["G"]
-    every = Objective(
-        through_detail=True, texture_weight=1, temporal_weight=1, rims_weight=1, range_weight=1, colour_weight=1
-    )
+    every = Objective(through_detail=True, texture_weight=1, temporal_weight=1, rims_weight=1, range_weight=1)
     assert [term.name for term in generator_terms(every)] == [
-        "G", "cycle", "identity", "temporal", "texture", "rims", "range", "colour",
+        "G", "cycle", "identity", "temporal", "texture", "rims", "range",
     ]  # fmt: skip
 
 
@@ -84,16 +83,6 @@ def test_a_maps_network_is_applied_to_its_input_before_every_loss() -> None:
     assert min(found["evenness_A"], found["rims_B"]) > 0
 
 
-def test_colours_are_invented_against_the_targets_palette() -> None:
-    nets = build_networks(tiny_config(), torch.device("cpu"))
-    x, y = torch.rand(2, 1, 3, 32, 32) * 0.1
-    none, all_ = torch.zeros(25), torch.full((25,), 2.0)
-    found, (_, fake_y) = generator_losses(nets, Objective(colour_weight=2.0), x, y, (all_, none))
-    torch.testing.assert_close(found["colour_A"], 2 * invented(x, fake_y, none))
-    assert found["colour_A"] > 0
-    assert found["colour_B"] == 0
-
-
 def test_what_is_shown_of_a_translation() -> None:
     image, picture = torch.rand(2, 1, 3, 32, 32)
     assert shown(Objective(), image, picture) is picture
@@ -103,3 +92,36 @@ def test_what_is_shown_of_a_translation() -> None:
     )
     net = build_networks(tiny_config(), torch.device("cpu")).G
     torch.testing.assert_close(translated(objective, net, image), shown(objective, image, net(image)))
+
+
+def test_what_changes_outside_the_mask_is_held() -> None:
+    config = tiny_config(generator="maps", masks=True, background_weight=10.0)
+    nets = build_networks(config, torch.device("cpu"))
+    for net in (nets.G, nets.F):
+        torch.nn.init.normal_(net.head.weight, std=0.05)  # type: ignore[arg-type, union-attr]  # a convolution
+    x = torch.rand(1, 4, 32, 32) * 2 - 1
+    for inside, changed in ((-1.0, True), (1.0, False)):
+        x[:, 3] = inside
+        found, (judged, _) = generator_losses(nets, config.objective, x, x)
+        assert (found["background_A"] > 0) == changed
+        assert judged.any() != changed  # discriminators see the object alone
+
+
+def test_invented_colours_are_weighed_against_the_targets_palette() -> None:
+    config = tiny_config(generator="maps", colour_weight=2.0)
+    nets = build_networks(config, torch.device("cpu"))  # fresh: nothing changes, so nothing is invented
+    x, y = torch.rand(2, 1, 3, 32, 32) * 2 - 1
+    found, (_, fake_y) = generator_losses(nets, config.objective, x, y, (torch.zeros(25), torch.full((25,), 2.0)))
+    assert found["colour_A"] == found["colour_B"] == 0
+    nets.G.head.bias.data[:] = torch.tensor([0.0, 0, 0, 0, 0.5, -0.5, 0]).repeat(4)  # type: ignore[union-attr, operator]
+    for palette, expected in ((torch.zeros(25), True), (torch.full((25,), 2.0), False)):
+        found, (_, fake_y) = generator_losses(nets, config.objective, x, y, (torch.full((25,), 2.0), palette))
+        assert (found["colour_A"] > 0) == expected
+        if expected:
+            torch.testing.assert_close(found["colour_A"], 2 * invented(x, fake_y, palette))
+
+
+def test_discriminators_see_images_varied_if_asked_for() -> None:
+    images = torch.rand(2, 3, 32, 32)
+    assert as_judged(Objective(), images) is images
+    assert (as_judged(Objective(diff_augment=True), images) == 0).any()

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from cgtool.errors import ModelError
+from cgtool.training.config import TrainConfig
 from cgtool.training.parallel import World
-from cgtool.training.state import TrainState
+from cgtool.training.state import TrainState, pick_precision, settle
 from tests.training.toy import tiny_config
 
 WORLD = World(0, 1, torch.device("cpu"))
@@ -63,3 +64,13 @@ def test_an_average_that_is_new_begins_at_the_newest_weights() -> None:
     assert (state.step, state.images) == (1, 1)
     key = "head.conv.weight"
     assert torch.equal(state.averages["B_to_A"].net.state_dict()[key], state.networks.F.state_dict()[key])
+
+
+@pytest.mark.parametrize(("hardware", "picked"), [(True, "bf16"), (False, "fp32")])
+def test_bf16_is_picked_where_the_cpu_has_it(hardware: bool, picked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: hardware)
+    assert pick_precision("auto", WORLD.device) == picked
+    settled = settle(TrainConfig(), WORLD.device)
+    assert (settled.precision, settled.device) == (picked, "cpu")
+    assert pick_precision("fp16", WORLD.device) == "fp16"

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cgtool.config import Precision
 from cgtool.models.discriminators import PatchConfig, PatchDiscriminator
 from cgtool.models.generator import Generator
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
@@ -23,7 +24,7 @@ from cgtool.training.parts.motion import random_motion, with_noise
 from cgtool.training.parts.pool import ImagePool
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.state import TrainState
-from cgtool.training.step import Optimization, discriminator_losses, generator_losses, train_step
+from cgtool.training.step import Optimization, autocast, discriminator_losses, generator_losses, train_step
 from tests.training.in_float64 import double_precision
 from tests.training.toy import tiny_config
 
@@ -369,6 +370,14 @@ def test_without_weights_no_chance_is_drawn() -> None:
     losses, _ = generator_losses(nets, Objective(), x, y)
     assert torch.equal(before, torch.get_rng_state())
     assert set(losses) == {"G_A_to_B", "G_B_to_A", "cycle_A", "cycle_B", "identity_A", "identity_B"}
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_convolutions_run_in_the_precision(precision: Precision, dtype: torch.dtype) -> None:
+    with autocast(WORLD.device, precision):
+        assert nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).dtype == dtype
 
 
 def test_discriminators_see_real_images_and_fakes_varied() -> None:

@@ -20,13 +20,18 @@ from torchvision.transforms.v2 import functional as transforms
 from cgtool.errors import MediaError
 from cgtool.training.chance import Use, numpy_generator
 from cgtool.training.config import TrainConfig
-from cgtool.training.data.images import Domain, load_rgb, scale_to
+from cgtool.training.data.images import Domain, load_rgb, mask_folder, mask_of, scale_to
+
+_TRIES, _OBJECT = 8, 0.15
+"""So many crops are tried until an object fills this share of one."""
 
 
 class DomainStream:
     """An endless, reproducible sequence of one domain's images."""
 
     def __init__(self, domain: Domain, config: TrainConfig, order: Use, augment: Use) -> None:
+        if config.masks:
+            mask_folder(domain)  # refuses a domain that can't have any
         self._domain = domain
         self._config = config
         self._order_use = order
@@ -46,23 +51,24 @@ class DomainStream:
         """Decode and vary an image; safe in any thread.
 
         Returns:
-            RGB, uint8, shape (3, crop_size, crop_size).
+            RGB, uint8, shape (3, crop_size, crop_size); with masks (4, crop_size, crop_size).
 
         Raises:
-            MediaError: The file can no longer be read.
+            MediaError: The file, or its mask, can no longer be read.
         """
         path = self._domain.paths[index]
         try:
             image = load_rgb(path, round(self._config.load_size * self._config.zoom))
+            mask = mask_of(self._domain, path, image.size) if self._config.masks else None
         except MediaError as error:
             raise MediaError(
                 f"can no longer be decoded: {error.message}", path=path, hint="Restore or remove it, and run again"
             ) from error
         rng = numpy_generator(self._config.seed, self._augment_use, draw)
-        return vary(image, self._config, rng)
+        return vary(image, self._config, rng, mask)
 
 
-def vary(image: Image.Image, config: TrainConfig, rng: np.random.Generator) -> Tensor:
+def vary(image: Image.Image, config: TrainConfig, rng: np.random.Generator, mask: Image.Image | None = None) -> Tensor:
     """Scale, crop, mirror and perhaps recolour an image at random.
 
     The torchvision transforms draw from torch's global generator, which threads would share; so the numbers are drawn
@@ -72,26 +78,34 @@ def vary(image: Image.Image, config: TrainConfig, rng: np.random.Generator) -> T
         image: RGB, any size.
         config: Sizes and augmentation.
         rng: The randomness.
+        mask: In mode L, of the image's size, white where the object is: the crop holds some of it, and the mask's crop
+            comes as a fourth channel.
 
     Returns:
-        RGB, uint8, shape (3, crop_size, crop_size).
+        RGB, uint8, shape (3, crop_size, crop_size), or with the mask (4, crop_size, crop_size).
     """
     side, crop = config.load_size, config.crop_size
     if config.zoom > 1:
         side = round(side * config.zoom ** rng.uniform(-1, 1))
     image = scale_to(image, side)
-    top = int(rng.integers(image.height - crop + 1))
-    left = int(rng.integers(image.width - crop + 1))
+    mask = mask and mask.resize(image.size, Image.Resampling.BILINEAR)
+    for _ in range(1 if mask is None else _TRIES):
+        top = int(rng.integers(image.height - crop + 1))
+        left = int(rng.integers(image.width - crop + 1))
+        if mask is not None and np.asarray(mask.crop((left, top, left + crop, top + crop))).mean() > 255 * _OBJECT:
+            break
     image = transforms.crop(image, top, left, crop, crop)
+    mask = mask and transforms.crop(mask, top, left, crop, crop)
     if config.flip and rng.random() < 0.5:
         image = transforms.horizontal_flip(image)
+        mask = mask and transforms.horizontal_flip(mask)
     if config.augment == "color":
         image = transforms.adjust_brightness(image, rng.uniform(0.9, 1.1))
         image = transforms.adjust_contrast(image, rng.uniform(0.9, 1.1))
         image = transforms.adjust_saturation(image, rng.uniform(0.9, 1.1))
         image = transforms.adjust_hue(image, rng.uniform(-0.02, 0.02))
     varied: Tensor = transforms.pil_to_tensor(image)
-    return varied
+    return varied if mask is None else torch.cat([varied, transforms.pil_to_tensor(mask)])
 
 
 class Batches:
@@ -137,7 +151,7 @@ class Batches:
         return self
 
     def __next__(self) -> tuple[Tensor, Tensor]:
-        """The next images of A and of B: RGB, uint8, shape (batch, 3, crop_size, crop_size), on the CPU.
+        """The next images of A and of B: RGB or RGB and mask, uint8, (batch, 3 or 4, crop_size, crop_size), on the CPU.
 
         Raises:
             MediaError: A file can no longer be read.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import threading
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +119,44 @@ def load_rgb(path: Path, short_side: int | None = None) -> Image.Image:
     if still.damaged:
         raise MediaError("damaged: only a part can be decoded", path=path)
     return Image.fromarray(still.pixels)
+
+
+def mask_folder(domain: Domain) -> Path:
+    """Where the masks of a domain's images are: ``maskX`` beside ``trainX``.
+
+    Raises:
+        UsageError: The domain's folder is called otherwise.
+    """
+    letter = domain.folder.name.removeprefix("train")
+    if letter == domain.folder.name:
+        raise UsageError(
+            "masks lie beside folders that are called trainA and trainB", path=domain.folder, hint="Give DATA with both"
+        )
+    return domain.folder.with_name(f"mask{letter}")
+
+
+def mask_of(domain: Domain, path: Path, size: tuple[int, int]) -> Image.Image:
+    """The mask of a domain's image: of the same name with any suffix, in mode L; all white if there is none.
+
+    Args:
+        domain: See `mask_folder`.
+        path: The image.
+        size: Width and height, px, that the mask is scaled to.
+
+    Raises:
+        MediaError: The mask can't be decoded.
+    """
+    folder = mask_folder(domain) / path.parent.relative_to(domain.folder)
+    for file in sorted(folder.glob(f"{glob.escape(path.stem)}.*")):
+        return load_rgb(file).convert("L").resize(size, Image.Resampling.BILINEAR)
+    return Image.new("L", size, 255)
+
+
+def spread(domain: Domain, count: int, short_side: int) -> Iterator[Image.Image]:
+    """Up to ``count`` of a domain's images, evenly spread over it, scaled to a short side, in mode RGB."""
+    count = min(count, len(domain))
+    for number in range(count):
+        yield scale_to(load_rgb(domain.paths[number * len(domain) // count], short_side), short_side)
 
 
 def _upright(image: Image.Image) -> Image.Image:

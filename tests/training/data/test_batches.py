@@ -112,6 +112,26 @@ def test_augmentation_can_be_turned_off_and_colour_on() -> None:
     assert len({tuple(c[:, 0, 0].tolist()) for c in coloured}) == 20
 
 
+def disc(side: int = 96) -> tuple[Image.Image, Image.Image]:
+    """A white disc in a corner of a black picture, and its mask at half the size."""
+    down, across = np.mgrid[:side, :side]
+    inside = np.hypot(down - side / 4, across - side / 4) < side / 5
+    mask = Image.fromarray((255 * inside).astype(np.uint8))
+    return mask.convert("RGB"), mask.resize((side // 2, side // 2))
+
+
+def test_a_mask_is_cropped_and_mirrored_with_its_image() -> None:
+    image, mask = disc()
+    config = tiny_config(load_size=64)
+    seen = 0
+    for draw in range(20):
+        varied = vary(image, config, np.random.default_rng(draw), mask)
+        assert varied.shape == (4, 32, 32)
+        assert (varied[0].float() - varied[3]).abs().mean() < 12
+        seen += bool(varied[3].float().mean() > 255 * 0.1)
+    assert seen > 16, "crops shall hold the object"
+
+
 def test_scaling_keeps_proportions() -> None:
     assert scale_to(Image.new("RGB", (640, 480)), 286).size == (381, 286)
     assert scale_to(Image.new("RGB", (20, 300)), 36).size == (36, 540)

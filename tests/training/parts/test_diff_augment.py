@@ -1,4 +1,4 @@
-"""What discriminators see: moved and cut alike in every channel, and gradients pass."""
+"""Images as discriminators see them: moved and cut alike in every channel, and gradients pass."""
 
 from __future__ import annotations
 

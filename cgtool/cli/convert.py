@@ -144,17 +144,20 @@ def convert(
     cat photo.jpg | cgtool convert - --to winter -o - > winter.png
     """
     from cgtool.cli.screen import Screen
+    from cgtool.cli.setup.settings import origins, settle
     from cgtool.conversion.request import ConvertRequest
     from cgtool.tasks.convert import convert as run
     from cgtool.tasks.convert import lay_out
 
+    options.update(settle(ctx, {name: options[name] for name in ("overwrite", "skip_existing")}))
     if as_json and options["output"] == "-":
         raise UsageError("--json and -o - both write to standard output")
+    quiet, verbose = settle(ctx, {"quiet": quiet, "verbose": verbose}).values()
     if quiet and verbose:
         raise UsageError("--quiet and -v exclude each other")
     batch = lay_out(ConvertRequest(inputs, **options))
     if dry_run:
-        click.echo(json.dumps(batch.describe(), indent=None if as_json else 2, default=str))
+        click.echo(json.dumps({**batch.describe(), "from": origins(ctx)}, indent=None if as_json else 2, default=str))
         return
     to_stdout = any(job.target is None and job.error is None for job in batch.jobs)
     words = {"as_json": as_json, "quiet": quiet, "verbose": verbose}

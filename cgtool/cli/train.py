@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cgtool.cli.setup.settings import origins
 from cgtool.errors import UsageError
 from cgtool.extras import require, require_training
 from cgtool.training.config import TrainConfig
@@ -71,7 +72,10 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
 @click.option("--allow-change", is_flag=True, help="Go on with changed options, though not exactly.")
 @click.option("--quiet", is_flag=True, help="Say nothing but warnings and errors.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and stop.")
+@click.pass_context
 def train(
+    ctx: click.Context,
+    /,
     data: Path | None,
     a: Path | None,
     b: Path | None,
@@ -108,7 +112,7 @@ def train(
     folders = _folders(data, a, b)
     if dry_run:
         shown = {"name": name, "domains": domains, "a": str(folders[0]), "b": str(folders[1]), **config.to_json()}
-        click.echo(json.dumps(shown, indent=2))
+        click.echo(json.dumps({**shown, "from": origins(ctx)}, indent=2))
         return
     require_training()
     if "projected" in config.discriminator:

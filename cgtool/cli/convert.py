@@ -96,11 +96,11 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--codec",
     type=click.Choice(["h264", "hevc", "av1", "vp9", "prores", "ffv1", "gif"]),
-    help="Video codec.  [default: webm vp9, gif gif, else h264]",
+    help="Video codec.  [default: h264, or hevc for more than 8 bits; webm vp9; gif gif]",
 )
 @click.option("--crf", type=click.IntRange(0, 63), help="Constant rate factor: lower is better and larger.")
 @click.option("--preset", metavar="NAME", help="The encoder's preset: fast, medium, ... or a number.")
-@click.option("--pixel-format", metavar="NAME", help="FFmpeg's pixel format, such as yuv420p10le.")
+@click.option("--pixel-format", metavar="NAME", help="FFmpeg's pixel format.  [default: as deep as the source]")
 @click.option("--hardware", is_flag=True, help="Use a hardware encoder if one opens on this machine.")
 @click.option("--ffmpeg-args", metavar="ARGS", default="", help="Further ffmpeg output arguments, in one string.")
 @click.option("--no-audio", is_flag=True, help="Leave the sound out.")

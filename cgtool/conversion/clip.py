@@ -17,6 +17,7 @@ from cgtool.conversion.network import Network, Small
 from cgtool.conversion.rendering import Rendering
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.containers import CONTAINERS, carry
+from cgtool.media.planes import depth_of, keeps_colours
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import Source, VideoWriter
 from cgtool.pictures import Size
@@ -52,7 +53,9 @@ def convert_clip(
         samples = None if network.maps is None else samples_of(info.pixel_format, info.colour)
         decoded_format = info.pixel_format if look.is_neutral or samples is not None else None
         encoder = encoding.encoder(container, size, decoded_format)
-        as_decoded = encoder.pixel_format == decoded_format
+        as_decoded = keeps_colours(decoded_format, encoder.pixel_format)
+        if info.colour.hdr and depth_of(encoder.pixel_format) == 8:
+            as_decoded = False  # 8 bits hold no high dynamic range
         frames: Chain[Frame] | Chain[PlanarFrame] | Chain[Frame | PlanarFrame]
         logger.debug("%s: %s, %s, %s frames", job.source_name, size, info.pixel_format, info.estimated_frames)
         logger.debug("encoder %s, %s%s", encoder.name, encoder.pixel_format, ", as decoded" if as_decoded else "")

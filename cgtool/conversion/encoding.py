@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from cgtool.errors import UsageError
 from cgtool.media.containers import Container
-from cgtool.media.encoders import EncoderChoice, choose_encoder
+from cgtool.media.encoders import EncoderChoice, choose_encoder, default_codec
 from cgtool.pictures import Size
 
 Time = Fraction | float | str
@@ -83,7 +83,7 @@ class Encoding:
 
     def _choose(self, container: Container, size: Size, decoded: str | None, *, hardware: bool) -> EncoderChoice:
         return choose_encoder(
-            self.codec or container.codecs[0],
+            self.codec or default_codec(container.codecs, decoded),
             *size,
             crf=self.crf,
             preset=self.preset,

@@ -152,6 +152,11 @@ class Colour:
         target = f"in_range=pc:out_color_matrix={matrix}:out_range=tv:{flags}"
         return [("scale", target), ("format", f"pix_fmts={pixel_format}")]
 
+    def depth_filter(self) -> str:
+        """The ``scale`` filter between YUV formats of this colour: dithered where bits are lost."""
+        name = _range_name(self.full_range)
+        return f"scale=in_range={name}:out_range={name}:flags=bicubic+accurate_rnd:sws_dither=bayer"
+
     def full_range_yuv(self, pixels: Image) -> Image:
         """RGB to full-range YUV 4:4:4, rounded; both uint8, shape (height, width, 3).
 

@@ -139,3 +139,21 @@ def test_formats_that_go_the_way_of_rgb(name: str | None) -> None:
 
 def test_high_dynamic_range_is_tone_mapped_first() -> None:
     assert samples_of("yuv420p10le", colour(transfer=16, matrix=9)) is None
+
+
+def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
+    """A gray ramp of 1,024 levels on its way to winter, by a real network and the default encoder for such a source."""
+    pytest.importorskip("torch")
+    picture = "color=gray:size=1024x128:rate=5:duration=0.4,format=yuv420p10le,geq=lum=X:cb=512:cr=512"
+    ramp = f"{picture},setparams=range=pc:colorspace=bt709"
+    clip = make(tmp_path / "ramp.mkv", "-f", "lavfi", "-i", ramp, "-c:v", "ffv1", "-color_range", "pc")
+    model = Path(__file__).parents[1] / "warmstarts" / "summer2winter"
+    request = ConvertRequest(clip, to="winter", model=model, output=tmp_path / "out.mp4", engine="torch")
+    *_, done = convert(lay_out(request))
+    assert isinstance(done, Finished)
+    assert (done.result.error, done.result.warnings) == (None, ())
+    with VideoReader(tmp_path / "out.mp4") as reader:
+        assert reader.info.pixel_format == "yuv420p10le"
+        for frame in reader.planar_frames():
+            assert len(np.unique(frame.planes[0])) > 900
+            assert not np.array_equal(frame.planes[0][64], np.arange(1024)), "winter changes it"

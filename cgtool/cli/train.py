@@ -66,6 +66,10 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
 @click.option(
     "--export-every", type=click.IntRange(0), default=0, help="Steps between models, kept in the run; 0: at the end."
 )
+@click.option(
+    "--judge-every", type=click.IntRange(0), help="Steps between judgements of testA and testB.  [default: ten in all]"
+)
+@click.option("--keep-best/--keep-last", default=True, help="Make the model of the best step that was judged.")
 @click.option("--stop-after", type=click.IntRange(1), help="Save and stop at this step; the same command goes on.")
 @click.option("--init", type=_FOLDER, metavar="FOLDER", help="Begin with a warm start, or a model's generators.")
 @click.option("--save-init", type=_FOLDER, metavar="FOLDER", help="Write a warm start when training ends or stops.")
@@ -89,6 +93,8 @@ def train(
     keep: int,
     sample_every: int,
     export_every: int,
+    judge_every: int | None,
+    keep_best: bool,
     stop_after: int | None,
     init: Path | None,
     save_init: Path | None,
@@ -136,6 +142,8 @@ def train(
         keep=keep,
         sample_every=sample_every,
         export_every=export_every,
+        judge_every=judge_every,
+        keep_best=keep_best,
         stop_after=stop_after,
         init=init,
         save_init=save_init,

@@ -10,7 +10,7 @@
 - structure: correlation of luma's Sobel derivatives, source to translation; mean over pictures.
 - cycle: mean absolute difference, in levels, between a picture and its translation there and back.
 - rims, invented: what is left beside edges as a share of the mean change, and the share of pixels with a colour that
-  neither the source has nearby nor the target's pictures have (see `tests.benchmarks.quality_change`).
+  neither the source has nearby nor the target's pictures have (see `cgtool.training.judge.change`).
 - E_warp: of the first frames of clips, shown / without smoothing; of the row ``identity``: of the source itself.
 
 Features are EfficientNet-Lite0's, pooled after its last convolution (1280), of pictures at 224x224 that were all, real
@@ -36,11 +36,10 @@ import numpy as np
 
 from cgtool.backends.table import ENGINES
 from cgtool.media.images import StillImage, read_image, write_image
-from tests.benchmarks.quality_change import Palette, share_of_rims
-from tests.benchmarks.quality_features import Features
-from tests.benchmarks.quality_measures import (
+from cgtool.pictures import Image
+from cgtool.training.judge.change import Palette, share_of_rims
+from cgtool.training.judge.measures import (
     Figure,
-    Image,
     Vector,
     Vectors,
     bootstrap,
@@ -50,6 +49,7 @@ from tests.benchmarks.quality_measures import (
     mean,
     structure,
 )
+from tests.benchmarks.quality_features import Features
 from tests.benchmarks.quality_models import Generator, Steadiness, domains_of, open_generators
 from tests.contact_sheet import contact_sheet
 

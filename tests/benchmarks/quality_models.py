@@ -20,8 +20,7 @@ from cgtool.conversion.rendering import Rendering
 from cgtool.frame import Frame
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import MODEL_FILE, read_model_folder
-from cgtool.pictures import Size
-from tests.benchmarks.quality_measures import Image
+from cgtool.pictures import Image, Size
 
 CHECKPOINTS = ("latest_net_G_A.pth", "latest_net_G_B.pth")
 """The reference's generators: from its domain A to B, and back."""

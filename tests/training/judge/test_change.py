@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.benchmarks.quality_change import Palette, rims, share_of_rims
-from tests.benchmarks.quality_measures import Image
+from cgtool.pictures import Image
+from cgtool.training.judge.change import Palette, rims, share_of_rims
 
 
 def two_halves(dark: int = 60, bright: int = 180) -> Image:

@@ -52,7 +52,7 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--to", metavar="DOMAIN", help="Domain to move to; picks model and direction. See `cgtool models list`.")
 @click.option("-o", "--output", metavar="PATH", help="Output file; folder for several inputs; - for standard output.")
-@click.option("--model", metavar="NAME|FOLDER|FILE.pth", help="Use this model instead of the first that fits --to.")
+@click.option("--model", metavar="NAME|FOLDER|FILE", help="Use this model instead of the first that fits --to.")
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
 @click.option(
     "--engine",

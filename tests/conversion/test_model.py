@@ -55,3 +55,12 @@ def test_a_checkpoint_is_known_by_its_bytes(checkpoint: Path) -> None:
     assert (second.name, second.target) == ("copy.pth", "dusk")
     with pytest.raises(UsageError, match="can't be part of a file name"):
         choose_model("../dusk", str(checkpoint))
+
+
+def test_weights_inside_a_model_folder_are_that_models(tmp_path: Path) -> None:
+    """Their structure, their domain and their defaults stand in `model.json`."""
+    by_name = choose_model("summer", "summer2winter")
+    by_file = choose_model(None, str(ENGINES / "summer2winter" / "B_to_A.safetensors"))
+    assert (by_file.target, by_file.source.key, by_file.look) == (by_name.target, by_name.source.key, by_name.look)
+    alone = shutil.copy(ENGINES / "photo2monet" / "A_to_B.safetensors", tmp_path)
+    assert choose_model("dots", str(alone)).source.stride == 4

@@ -32,3 +32,8 @@ def cache_dir() -> Path:
     """
     override = os.environ.get("CGTOOL_CACHE")
     return Path(override) if override else Path(platformdirs.user_cache_dir("cgtool", appauthor=False))
+
+
+def config_dir() -> Path:
+    """The user's folder for settings, in the platform's own place. It may not exist."""
+    return Path(platformdirs.user_config_dir("cgtool", appauthor=False))

@@ -117,6 +117,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--skip-existing", is_flag=True, help="Leave existing outputs alone and call that done.")
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Search folders below INPUT folders.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line on standard output.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "json"]),
+    default="auto",
+    show_default=True,
+    help="On standard error: a bar on a terminal, or one JSON object per event and per second.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more, such as why an engine was not taken.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and what would be made, and stop.")
@@ -126,6 +133,7 @@ def convert(
     /,
     inputs: tuple[str, ...],
     as_json: bool,
+    progress: str,
     quiet: bool,
     verbose: bool,
     dry_run: bool,
@@ -143,20 +151,24 @@ def convert(
     cat photo.jpg | cgtool convert - --to winter -o - > winter.png
     """
     from cgtool.cli.screen import Screen
+    from cgtool.cli.setup.settings import origins, settle
     from cgtool.conversion.request import ConvertRequest
     from cgtool.tasks.convert import convert as run
     from cgtool.tasks.convert import lay_out
 
+    options.update(settle(ctx, {name: options[name] for name in ("overwrite", "skip_existing")}))
     if as_json and options["output"] == "-":
         raise UsageError("--json and -o - both write to standard output")
+    quiet, verbose = settle(ctx, {"quiet": quiet, "verbose": verbose}).values()
     if quiet and verbose:
         raise UsageError("--quiet and -v exclude each other")
     batch = lay_out(ConvertRequest(inputs, **options))
     if dry_run:
-        click.echo(json.dumps(batch.describe(), indent=None if as_json else 2, default=str))
+        click.echo(json.dumps({**batch.describe(), "from": origins(ctx)}, indent=None if as_json else 2, default=str))
         return
     to_stdout = any(job.target is None and job.error is None for job in batch.jobs)
-    with Screen(as_json=as_json, quiet=quiet, verbose=verbose, results_to_stderr=to_stdout) as screen:
+    words = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+    with Screen(**words, results_to_stderr=to_stdout, progress=progress) as screen:
         for event in run(batch):
             screen.show(event)
         screen.summarize()

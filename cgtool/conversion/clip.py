@@ -80,7 +80,7 @@ def convert_clip(
             pipeline = frames.into(writer.write, interrupt=writer.abort)
             with _stages_beside_each_other(), closing(pipeline.run()) as running:
                 for progress in running:
-                    yield Advanced(progress.items, info.estimated_frames)
+                    yield Advanced(progress.items, info.estimated_frames, dict(progress.busy_seconds))
             writer.finish()
         return Outcome(
             frames=progress.items,

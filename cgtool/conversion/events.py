@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -78,10 +79,17 @@ class EngineOpened:
 
 @dataclass(frozen=True)
 class Advanced:
-    """Frames were written; ``estimated_frames`` is a guess, or None."""
+    """Frames were written.
+
+    Attributes:
+        frames: Frames written so far.
+        estimated_frames: A guess at how many there will be, or None.
+        busy_seconds: Working time of each stage so far.
+    """
 
     frames: int
     estimated_frames: int | None
+    busy_seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cgtool.backends import machine
-from cgtool.errors import Terminated
+from cgtool.errors import Terminated, UsageError
 from cgtool.models.folder import check_domains, check_name
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
-from cgtool.training.data.images import Domain, choose_samples, find_domain, spread
+from cgtool.training.data.images import Domain, choose_samples, find_domain, first_readable, spread
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.samples import Sampler
 from cgtool.training.files.warmstart import check_save_init, save_init
+from cgtool.training.judge import features
+from cgtool.training.judge.judge import LEAST_TESTS, Judge
+from cgtool.training.judge.judgement import Judgement
 from cgtool.training.loop import Action, Loop, Progress
 from cgtool.training.outputs import Outputs
 from cgtool.training.parallel import join
@@ -44,6 +47,8 @@ class TrainRequest:
         keep: Checkpoints that remain.
         sample_every: Steps between samples.
         export_every: Steps between model folders, which stay in the run's folder; 0 writes one at the end alone.
+        judge_every: Steps between judgements on test pictures; None: ten in all, where there are enough; 0: none.
+        keep_best: The model is the best that was judged, not the last.
         stop_after: Stop after this step as an interruption would.
         init: Warm start to begin a new run with.
         save_init: Where a warm start is written when the training ends or stops.
@@ -63,6 +68,8 @@ class TrainRequest:
     keep: int = 3
     sample_every: int = 500
     export_every: int = 0
+    judge_every: int | None = None
+    keep_best: bool = True
     stop_after: int | None = None
     init: Path | None = None
     save_init: Path | None = None
@@ -122,10 +129,14 @@ class Finished:
     warnings: tuple[str, ...]
 
 
+_JUDGEMENTS = 10
+"""In a training, unless told otherwise."""
+_ALL = 100_000
+_FEATURES_HINT = "Run: pip install 'cgtool[projected]'"
 _PALETTE = 100, 128
 """Images, and their short side in pixels, by which it is told how colourful a domain is."""
 
-Event = Prepared | Progress | Finished
+Event = Prepared | Progress | Judgement | Finished
 
 
 def train(request: TrainRequest) -> Iterator[Event]:
@@ -173,10 +184,33 @@ def train(request: TrainRequest) -> Iterator[Event]:
         checkpoints = Checkpoints(request.run_folder / "checkpoints", request.keep)
         record, warnings = resume(state, record, checkpoints, init=request.init, allow_change=request.allow_change)
         world.barrier()  # all have read the folder before one writes to it
-        events = _train(request, state, record, checkpoints, (a, b), samples, warnings)
+        judge = _judge(request, (a, b), state)
+        if judge is not None and not features.available():
+            warnings.append(f"judged without probe and KID, so that the last model is kept: {_FEATURES_HINT}")
+        events = _train(request, state, record, checkpoints, (a, b), samples, judge, warnings)
         for event in events:
             if world.is_main:
                 yield event
+
+
+def _judge(request: TrainRequest, domains: tuple[Domain, Domain], state: TrainState) -> Judge | None:
+    """Who judges; None if nobody shall, or there are too few test pictures and nobody asked."""
+    if request.judge_every == 0 or not state.world.is_main:
+        return None
+    tests = [first_readable(folder, _ALL) for folder in request.test_folders or ()] or [[], []]
+    if min(map(len, tests)) < LEAST_TESTS:
+        if request.judge_every is not None:
+            raise UsageError(
+                f"judging needs {LEAST_TESTS} test pictures of each domain, and there are {len(tests[0])} and "
+                f"{len(tests[1])}",
+                hint="Put some into testA and testB beside trainA and trainB, or leave --judge-every out",
+            )
+        return None
+    return Judge(domains, (tests[0], tests[1]), state.config, state.world.device)
+
+
+def _judge_every(request: TrainRequest, total_steps: int) -> int:
+    return max(1, total_steps // _JUDGEMENTS) if request.judge_every is None else request.judge_every
 
 
 def _train(
@@ -186,6 +220,7 @@ def _train(
     checkpoints: Checkpoints,
     domains: tuple[Domain, Domain],
     samples: tuple[Sequence[Path], Sequence[Path]],
+    judge: Judge | None,
     warnings: Sequence[str],
 ) -> Iterator[Event]:
     config, world = state.config, state.world
@@ -193,9 +228,22 @@ def _train(
         outputs, actions = None, []
         if world.is_main:
             sampler = Sampler(request.domains, samples, config, state.networks.G.stride, world.device)
-            outputs = Outputs(request.run_folder, request.model_folder, record, state, sampler)
+            outputs = Outputs(
+                request.run_folder,
+                request.model_folder,
+                record,
+                state,
+                sampler,
+                judge=judge,
+                keep_best=request.keep_best,
+            )
             stack.enter_context(outputs)
-            actions = [Action(request.sample_every, outputs.sample), Action(request.export_every, outputs.export)]
+            every = _judge_every(request, record.total_steps)
+            actions = [
+                Action(every, outputs.judge),
+                Action(request.sample_every, outputs.sample),
+                Action(request.export_every, outputs.export),
+            ]
         batches = Batches(
             *domains, config, first=state.images, rank=world.rank, world=world.size, workers=request.workers
         )

@@ -45,8 +45,9 @@ def convert(clip: Path, target: Path, to: str, name: str | None) -> Cost:
 
 def peak_megabytes(clip: Path, target: Path, to: str, name: str | None) -> int:
     """The largest resident memory of ``cgtool convert`` in a process of its own, without its ffmpeg's."""
+    options = ["--engine", ENGINE, "-o", str(target), "--overwrite", *([] if name is None else ["--model", name])]
     command: list[str | Path] = [sys.executable, "-m", "tests.benchmarks.peak_memory", "convert", clip, "--to", to]
-    command += ["--engine", ENGINE, "-o", target, "--overwrite", *([] if name is None else ["--model", name])]
+    command += options
     done = subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True)
     return int(done.stderr.split()[-1])
 

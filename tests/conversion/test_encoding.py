@@ -73,8 +73,8 @@ def test_a_lossless_encoder_follows_decoded_frames() -> None:
         (".mp4", None, None, ("libx264", "yuv420p")),
     ],
 )
-def test_codec_and_depth_follow_the_source(suffix: str, wish: str | None, decoded: str, wanted: object) -> None:
+def test_codec_and_depth_follow_the_source(suffix: str, wish: str | None, decoded: str | None, wanted: object) -> None:
     choice = Encoding(codec=wish).encoder(CONTAINERS[suffix], Size(64, 48), decoded)
     assert (choice.name, choice.pixel_format) == wanted
-    lost = decoded is not None and decoded.endswith("10le") and choice.pixel_format == "yuv420p"
+    lost = (decoded or "").endswith("10le") and choice.pixel_format == "yuv420p"
     assert any("become 8, dithered" in warning for warning in choice.warnings) == lost

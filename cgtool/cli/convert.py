@@ -103,6 +103,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--pixel-format", metavar="NAME", help="FFmpeg's pixel format.  [default: as deep as the source]")
 @click.option("--hardware", is_flag=True, help="Use a hardware encoder if one opens on this machine.")
 @click.option("--ffmpeg-args", metavar="ARGS", default="", help="Further ffmpeg output arguments, in one string.")
+@click.option(
+    "--hdr",
+    type=click.Choice(["sdr", "keep"]),
+    default="sdr",
+    show_default=True,
+    help="HDR becomes SDR, or stays HDR (HLG or PQ, 10 bits) with a model that gives maps.",
+)
 @click.option("--no-audio", is_flag=True, help="Leave the sound out.")
 @click.option("--start", type=TimeType(), metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
 @click.option("--end", type=TimeType(), metavar="TIME", help="End before here.")

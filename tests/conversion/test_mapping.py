@@ -20,7 +20,7 @@ from cgtool.media.images import read_image
 from cgtool.media.reader import VideoReader
 from cgtool.pictures import Image
 from cgtool.tasks.convert import convert, lay_out
-from tests.media.probe import make
+from tests.media.probe import describe, make
 
 GRID = MapGrid(stride=4, knots=4)
 
@@ -137,8 +137,63 @@ def test_formats_that_go_the_way_of_rgb(name: str | None) -> None:
     assert samples_of(name, colour()) is None
 
 
-def test_high_dynamic_range_is_tone_mapped_first() -> None:
-    assert samples_of("yuv420p10le", colour(transfer=16, matrix=9)) is None
+def test_high_dynamic_range_is_tone_mapped_unless_it_is_kept() -> None:
+    hdr = colour(transfer=16, matrix=9)
+    assert samples_of("yuv420p10le", hdr) is None
+    assert samples_of("yuv420p", hdr, keep_hdr=True) is None
+    samples = samples_of("yuv420p10le", hdr, keep_hdr=True)
+    assert samples is not None
+    assert samples.luma_weights == (0.2627, 0.0593)
+
+
+def psnr(one: Path, other: Path) -> float:
+    """Of two videos as they are seen in SDR, in dB."""
+    return float(10 * np.log10(255**2 / np.mean((pixels(one) - pixels(other)).astype(np.float64) ** 2)))
+
+
+@pytest.mark.parametrize("transfer", [pytest.param("smpte2084", marks=pytest.mark.slow), "arib-std-b67"])
+def test_high_dynamic_range_that_is_kept_looks_like_the_tone_mapped_result(tmp_path: Path, transfer: str) -> None:
+    tags = f"setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc={transfer}"
+    picture = f"gradients=size=192x128:rate=5:duration=0.6:seed=3,eq=saturation=0.2,format=yuv420p10le,{tags}"
+    clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1")
+    sdr = converted(clip, tmp_path / "sdr.mp4", crf=5).result
+    kept = converted(clip, tmp_path / "kept.mp4", crf=5, hdr="keep").result
+    assert len(sdr.warnings) == 1
+    assert kept.warnings == ()
+    with VideoReader(tmp_path / "kept.mp4") as reader:
+        assert reader.info.pixel_format == "yuv420p10le"
+        assert transfer in describe(tmp_path / "kept.mp4")
+        assert "bt2020nc" in describe(tmp_path / "kept.mp4")
+    with VideoReader(clip) as one, VideoReader(tmp_path / "kept.mp4") as other:
+        frames = zip(one.planar_frames(), other.planar_frames(), strict=True)
+        assert min(np.abs(a.planes[0].astype(int) - b.planes[0]).mean() for a, b in frames) > 10
+    assert psnr(tmp_path / "sdr.mp4", tmp_path / "kept.mp4") > 32
+
+
+def test_what_can_not_keep_high_dynamic_range_is_told(tmp_path: Path) -> None:
+    tags = "setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084"
+    picture = f"gradients=size=64x48:rate=5:duration=0.4,format=yuv420p10le,{tags}"
+    clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1")
+    request = ConvertRequest(clip, model=MODEL, output=tmp_path / "a.mp4", codec="h264", hdr="keep")
+    *_, done = convert(lay_out(request), opener=lambda *_: Opened(FakeMaps(), [], []))
+    assert isinstance(done, Finished)
+    assert "HDR does not fit yuv420p" in str(done.result.error)
+    assert not (tmp_path / "a.mp4").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["14_phone_rot-90_hlg10_editlist_hevc.mp4", "16_av1_hdr10_mountain_1080p60.mp4"])
+def test_real_high_dynamic_range_is_kept(real_data: Path, tmp_path: Path, name: str) -> None:
+    pytest.importorskip("torch")
+    model = Path(__file__).parents[1] / "warmstarts" / "summer2winter"
+    for target, hdr in (("sdr.mp4", "sdr"), ("kept.mp4", "keep")):
+        request = ConvertRequest(
+            real_data / "clips" / name, to="winter", model=model, output=tmp_path / target, end=0.15, crf=8, hdr=hdr,  # type: ignore[arg-type]
+        )  # fmt: skip
+        *_, done = convert(lay_out(request))
+        assert isinstance(done, Finished)
+        assert done.result.error is None
+    assert psnr(tmp_path / "sdr.mp4", tmp_path / "kept.mp4") > 32
 
 
 def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ def convert(
     if dry_run:
         click.echo(json.dumps({**batch.describe(), "from": origins(ctx)}, indent=None if as_json else 2, default=str))
         return
-    to_stdout = any(job.target is None and job.error is None for job in batch.jobs)
+    to_stdout = any(job.target is None and job.target_name is not None for job in batch.jobs)
     words = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     with Screen(**words, results_to_stderr=to_stdout, progress=progress) as screen:
         for event in run(batch):

@@ -10,7 +10,8 @@ from typing import Any, cast
 import click
 
 from cgtool.backends.table import ENGINES, PRECISIONS
-from cgtool.conversion.look import LARGEST_SIZE, SMALLEST_SIZE, NetworkSize
+from cgtool.config import Every
+from cgtool.conversion.look import LARGEST_SIZE, MOST_APART, SMALLEST_SIZE, NetworkSize
 from cgtool.errors import UsageError
 
 
@@ -48,6 +49,20 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
         return pixels
 
 
+class EveryType(click.ParamType):  # type: ignore[type-arg]
+    """``auto`` or a number of frames."""
+
+    name = "every"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Every:
+        """Read how often."""
+        if value == "auto":
+            return "auto"
+        if not str(value).isdigit() or not 1 <= int(str(value)) <= MOST_APART:
+            self.fail(f"{value!r} is neither auto nor a number from 1 to {MOST_APART}", param, ctx)
+        return int(str(value))
+
+
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--to", metavar="DOMAIN", help="Domain to move to; picks model and direction. See `cgtool models list`.")
@@ -75,6 +90,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     metavar="auto|native|N",
     help="Short side in pixels at which the network sees the frame: auto is the scale it was trained at "
     "(at most 720), native the frame's own.  [default: the model's]",
+)
+@click.option(
+    "--every",
+    type=EveryType(),
+    metavar="auto|N",
+    help="The network sees every Nth frame; maps are carried along the motion between. For models that give maps.  "
+    "[default: 1]",
 )
 @click.option("--smooth", type=click.FloatRange(0, 1), help="Temporal smoothing of videos.  [default: the model's]")
 @click.option(

@@ -20,6 +20,7 @@ from cgtool.conversion.look import FullLook
 from cgtool.conversion.mapping import Mapping, samples_of
 from cgtool.conversion.network import Network, Small
 from cgtool.conversion.rendering import Rendering
+from cgtool.conversion.sparse import Sparse
 from cgtool.errors import EncoderError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.containers import CONTAINERS, Container, carry
@@ -115,6 +116,8 @@ def _way(reader: VideoReader, network: Network, look: FullLook, encoding: Encodi
     samples = None if network.maps is None else samples_of(info.pixel_format, info.colour, keep_hdr=keep_hdr)
     if keep_hdr and samples is None and not look.is_neutral:
         warnings.append("HDR is kept only of 10 or 12 bits and with a model that gives maps")
+    if look.every != 1 and network.maps is None and not look.is_neutral:
+        warnings.append("--every is for models that give maps: the network sees every frame")
     decoded_format = info.pixel_format if look.is_neutral or samples is not None else None
     encoder = encoding.encoder(container, Size(info.width, info.height), decoded_format)
     as_decoded = keeps_colours(decoded_format, encoder.pixel_format)
@@ -173,9 +176,10 @@ def _mapped(
         source = (network.shrink(frame) for frame in reader.frames())
     else:
         source = (Small(frame, small) for frame, small in reader.planes_and_small(network.size_of(size)))
-    return (
-        Chain(source)
-        .through("infer", network.infer, network.batch)
-        .through("smooth", each(mapping.steady))
-        .through("detail", each(mapping.finish))
-    )
+    if look.every == 1:
+        steadied = Chain(source).through("infer", network.infer, network.batch).through("smooth", each(mapping.steady))
+    else:
+        sparse = Sparse(network, look.every)
+        chain = Chain(sparse.follow(source)).through("infer", sparse.infer, network.batch)
+        steadied = chain.through("smooth", each(lambda frame: mapping.steady(sparse.complete(frame))))
+    return steadied.through("detail", each(mapping.finish))

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.config import Every
 from cgtool.conversion.model import choose_model
 from cgtool.media.encoders import choose_encoder
 from cgtool.media.ffmpeg import executable
@@ -35,12 +36,12 @@ def transcode(clip: Path, target: Path, frames: int) -> int:
     return frames
 
 
-def convert(clip: Path, target: Path, to: str, name: str | None) -> Cost:
+def convert(clip: Path, target: Path, to: str, name: str | None, every: Every) -> Cost:
     """A conversion, the second one: what the first use of a model prepares is there, and its engine is open."""
     model = choose_model(to, name, None)
     pipeline(clip, target, model, open_backend(model.source, EngineRequest(ENGINE)))
     opened = open_backend(model.source, EngineRequest(ENGINE))
-    return cost(lambda: pipeline(clip, target, model, opened).frames)
+    return cost(lambda: pipeline(clip, target, model, opened, every).frames)
 
 
 def peak_megabytes(clip: Path, target: Path, to: str, name: str | None) -> int:
@@ -63,11 +64,15 @@ def main() -> None:
     table = Table("way", *columns, title=f"{clip.name}, {len(os.sched_getaffinity(0))} cores")
     with tempfile.TemporaryDirectory() as name:
         target = Path(name) / "out.mp4"
-        ways = {"maps": arguments.maps, "pictures": None}
-        costs = {way: convert(clip, target, arguments.to, model) for way, model in ways.items()}
+        ways: dict[str, tuple[str | None, Every]] = {
+            "maps": (arguments.maps, 1),
+            "maps, --every auto": (arguments.maps, "auto"),
+            "pictures": (None, 1),
+        }
+        costs = {way: convert(clip, target, arguments.to, *which) for way, which in ways.items()}
         plain = cost(lambda: transcode(clip, target, costs["maps"].frames))
         table.add_row("plain transcode", f"{plain.fps:.1f}", f"{plain.cpu_ms_per_frame:.1f}", "1.00", "")
-        for way, model in ways.items():
+        for way, (model, _) in ways.items():
             one = costs[way]
             ratio = one.cpu_seconds / plain.cpu_seconds
             memory = peak_megabytes(clip, target, arguments.to, model)

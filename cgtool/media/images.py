@@ -29,7 +29,8 @@ from cgtool.media.outputs import write_file
 MAX_PIXELS = 2**28
 """Larger images are refused: 16384 x 16384, above every camera's, below what fills the memory of a desktop."""
 
-_READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "HEIF", "JPEG2000")
+_READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")
+_HEIF = "HEIF"
 
 
 @dataclass(frozen=True)
@@ -244,8 +245,8 @@ def _decode(stream: BinaryIO, name: str, complaints: list[warnings.WarningMessag
 
 
 def _open(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
-    _register_heif(stream)
-    image = Image.open(stream, formats=_READABLE)
+    formats = (_HEIF,) if _is_heif(stream) else _READABLE
+    image = Image.open(stream, formats=formats)
     if image.width * image.height > MAX_PIXELS:
         raise MediaError(
             f"{image.width}x{image.height} pixels are more than the {MAX_PIXELS // 10**6} million that are read",
@@ -255,13 +256,15 @@ def _open(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
     return image
 
 
-def _register_heif(stream: BinaryIO) -> None:
-    """Teach Pillow to read HEIC, when such a file comes: others need not wait for the decoder."""
-    if stream.read(12)[4:] in _HEIF_BRANDS:
-        import pillow_heif  # brings a decoder of 10 MB
+def _is_heif(stream: BinaryIO) -> bool:
+    """Whether a HEIC file begins here; if so, Pillow is taught to read it."""
+    begins = stream.read(12)[4:] in _HEIF_BRANDS
+    stream.seek(0)
+    if begins:
+        import pillow_heif  # brings a decoder of 10 MB, for which other files need not wait
 
         pillow_heif.register_heif_opener(thumbnails=False)
-    stream.seek(0)
+    return begins
 
 
 def _salvage(stream: BinaryIO, name: str) -> ImageFile.ImageFile:

@@ -108,7 +108,8 @@ def _settings(ctx: click.Context, config: str | None, profile: str | None) -> It
     """The parameter, value and place of everything that is set for a command, the weaker first."""
     above = list(_above(ctx))
     root = above[0].command
-    assert isinstance(root, click.Group)
+    if not isinstance(root, click.Group):
+        return  # a command by itself, which no settings file knows
     words = [one.info_name or "" for one in above[1:]]
     mine = _by_key(ctx.command)
     for name in (*_ALSO.get(words[0], ()), None):

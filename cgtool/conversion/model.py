@@ -15,6 +15,7 @@ from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import MAP_MULTIPLE, network_size
 from cgtool.errors import ModelError, UsageError
 from cgtool.extras import require
+from cgtool.grid import KNOTS, MAP_STRIDE
 from cgtool.models.folder import MODEL_FILE, Defaults, ModelFolder, checkpoint_key, engine_key, read_model_folder
 from cgtool.models.lookup import Choice, resolve
 from cgtool.models.reference_options import trained_scale
@@ -107,7 +108,7 @@ def _maps(folder: ModelFolder) -> MapGrid | None:
     architecture = folder.architecture
     if architecture.get("type") != "maps":
         return None
-    stride, knots = architecture.get("map_stride"), architecture.get("knots")
+    stride, knots = architecture.get("map_stride", MAP_STRIDE), architecture.get("knots", KNOTS)
     if stride not in (2, 4, 8) or not isinstance(knots, int) or not 1 <= knots <= 64:
         raise ModelError(f"its maps have a stride of {stride!r} and {knots!r} knots", path=folder.path)
     return MapGrid(stride, knots)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, MapGrid
 from cgtool.backends.opening import Opened
+from cgtool.change.rgb import RgbChange
 from cgtool.conversion.events import Finished
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.mapping import samples_of
@@ -18,7 +19,7 @@ from cgtool.conversion.request import ConvertRequest
 from cgtool.media.colour import Colour
 from cgtool.media.images import read_image
 from cgtool.media.reader import VideoReader
-from cgtool.pictures import Image
+from cgtool.pictures import Image, Size, resize
 from cgtool.tasks.convert import convert, lay_out
 from tests.media.probe import describe, make
 
@@ -65,6 +66,7 @@ def pixels(path: Path) -> NDArray[np.int16]:
         return np.stack([frame.pixels for frame in reader.frames()]).astype(np.int16)
 
 
+@pytest.mark.parametrize("size", ["192x128", "191x127"])
 @pytest.mark.parametrize(
     ("pixel_format", "colours"),
     [
@@ -76,9 +78,9 @@ def pixels(path: Path) -> NDArray[np.int16]:
         ("yuv420p10le", "colorspace=bt709:range=tv"),
     ],
 )
-def test_planes_and_rgb_give_the_same(tmp_path: Path, pixel_format: str, colours: str) -> None:
+def test_planes_and_rgb_give_the_same(tmp_path: Path, pixel_format: str, colours: str, size: str) -> None:
     # Muted: of saturated colours, luma differs from matrix to matrix, and with it the knots that they are changed by.
-    picture = f"gradients=size=192x128:rate=5:duration=1:seed=3,hue=s=0.5,format={pixel_format},setparams={colours}"
+    picture = f"gradients=size={size}:rate=5:duration=1:seed=3,hue=s=0.5,format={pixel_format},setparams={colours}"
     clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1")
     planes = converted(clip, tmp_path / "planes.mkv", codec="ffv1").result
     rgb = converted(clip, tmp_path / "rgb.mkv", codec="ffv1", pixel_format="bgr0").result
@@ -89,6 +91,20 @@ def test_planes_and_rgb_give_the_same(tmp_path: Path, pixel_format: str, colours
     assert difference.mean() < 1.0
     assert np.quantile(difference, 0.999) <= 4
     assert np.abs(pixels(tmp_path / "planes.mkv") - pixels(clip)).mean() > 2, "the maps change something"
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv411p", "yuv410p", "gbrp"])
+def test_other_formats_are_changed_in_rgb(tmp_path: Path, pixel_format: str) -> None:
+    picture = f"gradients=size=191x127:rate=5:duration=0.4:seed=3,hue=s=0.5,format={pixel_format}"
+    clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1")
+    done = converted(clip, tmp_path / "out.mkv", codec="ffv1", smooth=0.0).result
+    height, width = (max(1, round(side * 64 / 127 / 8)) * 8 for side in (127, 191))
+    change = RgbChange(Size(191, 127), (height // 4, width // 4), GRID.knots)
+    with VideoReader(clip) as reader:
+        for frame, shown in zip(reader.frames(), pixels(tmp_path / "out.mkv"), strict=True):
+            [maps] = FakeMaps().infer(resize(frame.pixels, Size(width, height))[None])
+            assert np.array_equal(change(frame.pixels, maps), shown)
+    assert (done.size, done.frames) == (f"{width}x{height}", 2)
 
 
 def test_an_image_is_changed_at_its_own_size_and_keeps_its_alpha(tmp_path: Path) -> None:

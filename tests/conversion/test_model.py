@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from cgtool.backends.base import MapGrid
 from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE
 from cgtool.conversion.model import choose_model
 from cgtool.errors import UsageError
 from cgtool.models.folder import read_model_folder
+from cgtool.models.maps import MapsConfig
 from tests.models.published import instance, published_resnet
 
 ENGINES = Path(__file__).parents[2] / "engines"
@@ -64,3 +67,12 @@ def test_weights_inside_a_model_folder_are_that_models(tmp_path: Path) -> None:
     assert (by_file.target, by_file.source.key, by_file.look) == (by_name.target, by_name.source.key, by_name.look)
     alone = shutil.copy(ENGINES / "photo2monet" / "A_to_B.safetensors", tmp_path)
     assert choose_model("dots", str(alone)).source.stride == 4
+
+
+def test_a_map_model_that_does_not_say_its_grid_has_that_of_a_new_network(tmp_path: Path) -> None:
+    folder = shutil.copytree(Path(__file__).parents[1] / "warmstarts" / "summer2winter", tmp_path / "maps")
+    record = json.loads((folder / "model.json").read_text())
+    stride, knots = record["architecture"].pop("map_stride"), record["architecture"].pop("knots")
+    (folder / "model.json").write_text(json.dumps(record))
+    model = choose_model("winter", str(folder))
+    assert model.source.maps == MapGrid(stride, knots) == MapGrid(MapsConfig().map_stride, MapsConfig().knots)

@@ -11,6 +11,8 @@ from typing import Any
 
 from cgtool.errors import CgtoolError, UsageError
 from cgtool.files import write_whole
+from cgtool.training.data.check import DataCheck
+from cgtool.training.data.sheet import write_sheet
 from cgtool.training.files.metrics import MetricsLog, read_judgements, read_metrics
 from cgtool.training.files.model import publish_model, save_model, steps_of
 from cgtool.training.files.plot import plot_losses
@@ -25,8 +27,8 @@ from cgtool.training.state import TrainState
 class Outputs:
     """Writes a run's folder and its model, in the main process. Use it as a context manager.
 
-    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `tensorboard/`, `samples/`, `losses.png`, `report.html`,
-    `models/` and `best/`; checkpoints are written by the loop.
+    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `data.jpg`, `tensorboard/`, `samples/`, `losses.png`,
+    `report.html`, `models/` and `best/`; checkpoints are written by the loop.
 
     Attributes:
         log: Where metrics go.
@@ -77,6 +79,11 @@ class Outputs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.log.close()
+
+    def show_data(self, data: DataCheck) -> None:
+        """Write a contact sheet of the images."""
+        with _told(self._folder / "data.jpg") as path:
+            write_sheet(path, data)
 
     def sample(self) -> None:
         """Write a grid of samples, and the report with it."""

@@ -17,7 +17,7 @@ from PIL import Image
 from cgtool.errors import CgtoolError, ModelError, UsageError
 from cgtool.models.folder import read_model_folder
 from cgtool.models.weights import load_generator
-from cgtool.tasks.train import Finished, Prepared, TrainRequest, train
+from cgtool.tasks.train import Finished, Looking, Prepared, TrainRequest, train
 from cgtool.training import loop
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import read_judgements, read_metrics
@@ -62,7 +62,8 @@ def request(
 
 
 def run(wanted: TrainRequest) -> tuple[Prepared, list[Progress], Finished]:
-    prepared, *progress, finished = train(wanted)
+    looking, prepared, *progress, finished = train(wanted)
+    assert isinstance(looking, Looking)
     assert isinstance(prepared, Prepared)
     assert isinstance(finished, Finished)
     return prepared, [event for event in progress if isinstance(event, Progress)], finished

@@ -144,6 +144,7 @@ class ExportOptions(TypedDict, total=False):
     timing_cache: FileName | None
     hardware_compatible: bool
     version_compatible: bool
+    gpus: tuple[str, ...]
     output: FileName | None
     engines_dir: FileName | None
     force: bool
@@ -166,7 +167,7 @@ def export_events(*names: str, **options: Unpack[ExportOptions]) -> Iterator[Exp
     if len(precisions) > 1:
         raise UsageError(f"{' and '.join(precisions)} exclude each other", hint="Give one")
     given["precision"] = precisions[0] if precisions else None
-    build = {name: given.pop(name) for name in ("hardware_compatible", "version_compatible") if name in given}
+    build = {name: given.pop(name) for name in ("hardware_compatible", "version_compatible", "gpus") if name in given}
     timing_cache = _path(given.pop("timing_cache", None))
     given["build"] = BuildOptions(given.pop("workspace", None), timing_cache, **build)
     for name in ("calibration", "output"):

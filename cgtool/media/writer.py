@@ -25,14 +25,14 @@ from av.video.stream import VideoStream
 from cgtool.errors import EncoderError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.clock import Clock
-from cgtool.media.colour import Colour, is_rgb_format
+from cgtool.media.colour import Colour, build_graph, is_rgb_format
 from cgtool.media.containers import CarriedStream, Container, language_arguments
 from cgtool.media.decoder import attached_picture
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
 from cgtool.media.outputs import publish, reserve
 from cgtool.media.planes import write_planes
-from cgtool.media.reader import VideoInfo, build_graph
+from cgtool.media.reader import VideoInfo
 
 _PATIENCE_SECONDS = 2.0
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
@@ -64,7 +64,8 @@ class VideoWriter:
         info: The source video's properties, which the output takes over.
         source: The source file for everything else.
         overwrite: Replace an existing output.
-        as_decoded: Frames come as `PlanarFrame`s in the encoder's own pixel format: their colours stay what they are.
+        as_decoded: Frames come as `PlanarFrame`s in the source's own pixel format, and their colours stay what they
+            are: ffmpeg brings them to the encoder's (see `planes.keeps_colours`), dithered where bits are lost.
         extra_arguments: Further ffmpeg output arguments (``--ffmpeg-args``).
 
     Attributes:
@@ -89,7 +90,8 @@ class VideoWriter:
     ) -> None:
         self._overwrite = overwrite
         self._info = info
-        self._pixel_format = encoder.pixel_format
+        # Of the frames that ffmpeg is given; what it makes of them, the encoder's arguments say.
+        self._pixel_format = (info.pixel_format if as_decoded else None) or encoder.pixel_format
         self._colour: Colour = info.colour if as_decoded else info.colour.for_output()
         self._clock = Clock(container, info)
         self._graph: Graph | None = None
@@ -99,7 +101,8 @@ class VideoWriter:
         self._output = reserve(path, overwrite=overwrite)
         self._pictures: tempfile.TemporaryDirectory[str] | None = None
         try:
-            arguments = _arguments(container, encoder, info, self._colour, self._clock, source)
+            filters = _filters(container, encoder, info, self._colour, self._pixel_format)
+            arguments = _arguments(container, encoder, info, self._colour, filters, self._clock, source)
             if any(stream.is_attached for stream in source.carried):
                 self._pictures = tempfile.TemporaryDirectory(prefix="cgtool.")
                 arguments += _attachments(source, Path(self._pictures.name))
@@ -232,6 +235,7 @@ def _arguments(
     encoder: EncoderChoice,
     info: VideoInfo,
     colour: Colour,
+    filters: str,
     clock: Clock,
     source: Source,
 ) -> list[str]:
@@ -244,7 +248,7 @@ def _arguments(
         if index == info.stream_index:
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
             arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
-            arguments += [f"-filter:{number}", _filter(container, encoder, info, colour)]
+            arguments += [f"-filter:{number}", filters]
             if encoder.name == "ffv1" and container.muxer == "matroska" and colour.full_range:
                 # FFV1 itself knows no range, so ffmpeg would scale to the limited one; Matroska can say which it is.
                 arguments += [f"-color_range:{number}", "pc"]
@@ -303,8 +307,12 @@ def _span(container: Container, origin_seconds: Fraction, source: Source) -> lis
     return arguments
 
 
-def _filter(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour) -> str:
-    filters = [colour.tag_filter(encoder.pixel_format)]
+def _filters(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour, given: str) -> str:
+    """ffmpeg's filters for frames that are given in a pixel format."""
+    filters = [colour.tag_filter(given)]
+    if given != encoder.pixel_format:
+        filters.append(colour.depth_filter())
+        filters.append(f"format={encoder.pixel_format}")
     if info.sample_aspect_ratio is not None:
         ratio = info.sample_aspect_ratio
         # FFmpeg would round to what 100 can divide.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         models,
         train,
         train_events,
+        watch_events,
     )
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "models",
     "train",
     "train_events",
+    "watch_events",
 ]
 
 if not TYPE_CHECKING:  # or type checkers would believe in any name

@@ -25,6 +25,7 @@ _COMMANDS = {
     "export": "cgtool.cli.export:export",
     "measure": "cgtool.cli.measure:measure",
     "models": "cgtool.cli.models:models",
+    "preview": "cgtool.cli.preview:preview",
     "train": "cgtool.cli.train:train",
     "watch": "cgtool.cli.watch:watch",
 }
@@ -34,6 +35,7 @@ _SUMMARIES = {
     "export": "Compile models to engines, each proven against PyTorch.",
     "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
+    "preview": "Show moments of clips, changed in several ways, in a page.",
     "train": "Train a model on two folders of images, without pairs.",
     "watch": "Convert what appears in a folder.",
 }

@@ -61,6 +61,7 @@ check: $(DEV)
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 bench: $(DEV)
+	$(BIN)/python -m tests.benchmarks.transcode
 	$(BIN)/python -m tests.benchmarks.pipeline
 	$(BIN)/python -m tests.benchmarks.engines
 	$(BIN)/python -m tests.benchmarks.train_speed

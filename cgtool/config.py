@@ -24,6 +24,9 @@ MAX_AUTO_SIZE = 720
 LEAST_CONTRAST = 0.92
 """Share of the source's contrast that guided detail keeps everywhere, unless a model was trained with less."""
 
+Every = int | Literal["auto"]
+"""A map network sees every so manieth frame of a video; ``auto``: as often as the source's motion asks for."""
+
 
 def cache_dir() -> Path:
     """The user's cache folder for compiled engines and measured timings.

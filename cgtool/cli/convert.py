@@ -10,7 +10,8 @@ from typing import Any, cast
 import click
 
 from cgtool.backends.table import ENGINES, PRECISIONS
-from cgtool.conversion.look import LARGEST_SIZE, SMALLEST_SIZE, NetworkSize
+from cgtool.config import Every
+from cgtool.conversion.look import LARGEST_SIZE, MOST_APART, SMALLEST_SIZE, NetworkSize
 from cgtool.errors import UsageError
 
 
@@ -48,11 +49,25 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
         return pixels
 
 
+class EveryType(click.ParamType):  # type: ignore[type-arg]
+    """``auto`` or a number of frames."""
+
+    name = "every"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Every:
+        """Read how often."""
+        if value == "auto":
+            return "auto"
+        if not str(value).isdigit() or not 1 <= int(str(value)) <= MOST_APART:
+            self.fail(f"{value!r} is neither auto nor a number from 1 to {MOST_APART}", param, ctx)
+        return int(str(value))
+
+
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--to", metavar="DOMAIN", help="Domain to move to; picks model and direction. See `cgtool models list`.")
 @click.option("-o", "--output", metavar="PATH", help="Output file; folder for several inputs; - for standard output.")
-@click.option("--model", metavar="NAME|FOLDER|FILE.pth", help="Use this model instead of the first that fits --to.")
+@click.option("--model", metavar="NAME|FOLDER|FILE", help="Use this model instead of the first that fits --to.")
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
 @click.option(
     "--engine",
@@ -75,6 +90,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     metavar="auto|native|N",
     help="Short side in pixels at which the network sees the frame: auto is the scale it was trained at "
     "(at most 720), native the frame's own.  [default: the model's]",
+)
+@click.option(
+    "--every",
+    type=EveryType(),
+    metavar="auto|N",
+    help="The network sees every Nth frame; maps are carried along the motion between. For models that give maps.  "
+    "[default: 1]",
 )
 @click.option("--smooth", type=click.FloatRange(0, 1), help="Temporal smoothing of videos.  [default: the model's]")
 @click.option(
@@ -103,6 +125,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--pixel-format", metavar="NAME", help="FFmpeg's pixel format.  [default: as deep as the source]")
 @click.option("--hardware", is_flag=True, help="Use a hardware encoder if one opens on this machine.")
 @click.option("--ffmpeg-args", metavar="ARGS", default="", help="Further ffmpeg output arguments, in one string.")
+@click.option(
+    "--hdr",
+    type=click.Choice(["sdr", "keep"]),
+    default="sdr",
+    show_default=True,
+    help="HDR becomes SDR, or stays HDR (HLG or PQ, 10 bits) with a model that gives maps.",
+)
 @click.option("--no-audio", is_flag=True, help="Leave the sound out.")
 @click.option("--start", type=TimeType(), metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
 @click.option("--end", type=TimeType(), metavar="TIME", help="End before here.")
@@ -159,7 +188,7 @@ def convert(
     if dry_run:
         click.echo(json.dumps({**batch.describe(), "from": origins(ctx)}, indent=None if as_json else 2, default=str))
         return
-    to_stdout = any(job.target is None and job.error is None for job in batch.jobs)
+    to_stdout = any(job.target is None and job.target_name is not None for job in batch.jobs)
     words = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     with Screen(**words, results_to_stderr=to_stdout, progress=progress) as screen:
         for event in run(batch):

@@ -50,7 +50,7 @@ ENCODERS: Mapping[str, Encoder] = {
         "yuv420p",
         odd_pixel_format="yuv444p",
         crf=18,
-        preset="fast",
+        preset="faster",
         hardware={"h264_nvenc": "-cq", "h264_videotoolbox": "-q:v", "h264_qsv": "-global_quality", "h264_amf": "-qp_i"},
     ),
     "hevc": Encoder(
@@ -59,7 +59,7 @@ ENCODERS: Mapping[str, Encoder] = {
         odd_pixel_format="yuv444p",
         plays_deep=True,
         crf=21,
-        preset="fast",
+        preset="superfast",
         arguments=("-x265-params", "log-level=error"),
         hardware={"hevc_nvenc": "-cq", "hevc_videotoolbox": "-q:v", "hevc_qsv": "-global_quality", "hevc_amf": "-qp_i"},
     ),
@@ -68,7 +68,7 @@ ENCODERS: Mapping[str, Encoder] = {
         "yuv420p",
         plays_deep=True,
         crf=28,
-        preset="8",
+        preset="9",
         hardware={"av1_nvenc": "-cq", "av1_qsv": "-global_quality", "av1_amf": "-qp_i"},
     ),
     "vp9": Encoder(

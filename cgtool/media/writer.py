@@ -25,14 +25,14 @@ from av.video.stream import VideoStream
 from cgtool.errors import EncoderError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.clock import Clock
-from cgtool.media.colour import Colour, is_rgb_format
+from cgtool.media.colour import Colour, build_graph, is_rgb_format
 from cgtool.media.containers import CarriedStream, Container, language_arguments
 from cgtool.media.decoder import attached_picture
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
 from cgtool.media.outputs import publish, reserve
 from cgtool.media.planes import write_planes
-from cgtool.media.reader import VideoInfo, build_graph
+from cgtool.media.reader import VideoInfo
 
 _PATIENCE_SECONDS = 2.0
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -180,3 +181,9 @@ def test_what_h264_loses_of_ten_bits_is_dithered_and_told(tmp_path: Path, colour
         luma = np.stack([frame.planes[0] for frame in reader.planar_frames()])
     assert set(np.unique(luma)) == {128, 129}
     assert abs(luma.mean() - 128.5) < 0.05
+
+
+def test_opencv_gets_its_threads_back(tmp_path: Path) -> None:
+    before = cv2.getNumThreads()
+    run(numbered(tmp_path / "a.mp4", 2), tmp_path / "b.mp4")
+    assert cv2.getNumThreads() == before

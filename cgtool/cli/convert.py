@@ -67,7 +67,7 @@ class EveryType(click.ParamType):  # type: ignore[type-arg]
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @click.option("--to", metavar="DOMAIN", help="Domain to move to; picks model and direction. See `cgtool models list`.")
 @click.option("-o", "--output", metavar="PATH", help="Output file; folder for several inputs; - for standard output.")
-@click.option("--model", metavar="NAME|FOLDER|FILE.pth", help="Use this model instead of the first that fits --to.")
+@click.option("--model", metavar="NAME|FOLDER|FILE", help="Use this model instead of the first that fits --to.")
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
 @click.option(
     "--engine",
@@ -188,7 +188,7 @@ def convert(
     if dry_run:
         click.echo(json.dumps({**batch.describe(), "from": origins(ctx)}, indent=None if as_json else 2, default=str))
         return
-    to_stdout = any(job.target is None and job.error is None for job in batch.jobs)
+    to_stdout = any(job.target is None and job.target_name is not None for job in batch.jobs)
     words = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     with Screen(**words, results_to_stderr=to_stdout, progress=progress) as screen:
         for event in run(batch):

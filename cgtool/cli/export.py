@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from cgtool.backends.table import FORMATS
-from cgtool.cli.setup.settings import origins, settle
+from cgtool.cli.setup.settings import COMMAND_LINE, origins, settle
 from cgtool.config import EnginePrecision
 from cgtool.errors import UsageError
 
@@ -152,8 +152,9 @@ def export(
     specs = task.plan(request, engines_dir)
     if dry_run:
         _show_plan(specs, as_json=as_json)
-        for option, place in () if as_json else origins(ctx).items():
-            click.echo(f"--{option}: {place}")
+        for option, place in origins(ctx).items():
+            if not as_json and place != COMMAND_LINE:
+                click.echo(f"--{option}: {place}")
         return
     done = _run(specs, request, as_json=as_json)
     damaged = not models and _tell_damaged(engines_dir)

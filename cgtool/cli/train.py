@@ -26,6 +26,23 @@ def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     return parts[0], parts[1]
 
 
+def _check_data(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is None:
+        return
+    require_training()
+    from cgtool.tasks.check_data import check_data
+
+    sheet = Path(f"{value.resolve().name}.data.jpg")
+    click.echo(f"looking at the images in {value}")
+    check = check_data(value, sheet)
+    for line in check.lines:
+        click.echo(line)
+    for warning in check.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"contact sheet: {sheet}")
+    ctx.exit()
+
+
 _FOLDER = click.Path(path_type=Path)
 _C = TypeVar("_C", bound=Callable[..., Any])
 
@@ -74,6 +91,15 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
 @click.option("--init", type=_FOLDER, metavar="FOLDER", help="Begin with a warm start, or a model's generators.")
 @click.option("--save-init", type=_FOLDER, metavar="FOLDER", help="Write a warm start when training ends or stops.")
 @click.option("--allow-change", is_flag=True, help="Go on with changed options, though not exactly.")
+@click.option(
+    "--check-data",
+    type=_FOLDER,
+    metavar="DIR",
+    is_eager=True,
+    expose_value=False,
+    callback=_check_data,
+    help="Look at the images of DIR, as at the begin of a training, write DIR.data.jpg here, and stop.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but warnings and errors.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and stop.")
 @click.pass_context

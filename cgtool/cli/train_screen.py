@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from cgtool.config import DIRECTIONS
-from cgtool.tasks.train import Event, Finished, Prepared
+from cgtool.tasks.train import Event, Finished, Looking, Prepared
 from cgtool.training import loop
 from cgtool.training.judge.judgement import Judgement
 from cgtool.training.losses import TERMS
@@ -56,7 +56,9 @@ class TrainScreen:
 
     def show(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, Prepared):
+        if isinstance(event, Looking):
+            self._looking(event)
+        elif isinstance(event, Prepared):
             self._prepared(event)
         elif isinstance(event, loop.Progress):
             self._progress(event)
@@ -65,16 +67,25 @@ class TrainScreen:
         else:
             self._finished(event)
 
+    def _looking(self, event: Looking) -> None:
+        if self._bar is not None:
+            what = f"looking at the images in {', '.join(folder.name for folder in event.folders)}"
+            self._task = self._bar.add_task(what, total=None, words="")
+
     def _prepared(self, event: Prepared) -> None:
         for warning in event.warnings:
             self._line(f"warning: {warning}", urgent=True)
-        a, b = event.domains
+        a, b = event.data.train
         processes = f", {event.processes} processes" if event.processes > 1 else ""
         self._line(f"{len(a)} images of {a.name}, {len(b)} of {b.name}; {event.device}, {event.precision}{processes}")
         self._domains = a.name, b.name
+        for line in event.data.lines:
+            self._line(line)
         begin = f"going on after step {event.step}" if event.step else "beginning"
         self._line(f"{event.run_folder}: {begin}, to step {event.total_steps}")
         if self._bar is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
             self._task = self._bar.add_task("training", total=event.total_steps, completed=event.step, words="")
 
     def _progress(self, event: loop.Progress) -> None:

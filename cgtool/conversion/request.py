@@ -13,6 +13,7 @@ from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.look import Look
 from cgtool.conversion.model import Model, choose_model
 from cgtool.errors import UsageError
+from cgtool.models.folder import folded
 
 FileName = str | os.PathLike[str]
 
@@ -70,7 +71,7 @@ class ConvertRequest(Look, Encoding):
     def choose_model(self) -> Model:
         """The model to convert with; see `cgtool.conversion.model.choose_model`."""
         if isinstance(self.model, Model):
-            if self.to is not None and self.to.casefold() != self.model.target.casefold():
+            if self.to is not None and folded(self.to) != folded(self.model.target):
                 raise UsageError(f"model {self.model.name} leads to {self.model.target!r}, not to {self.to!r}")
             return self.model
         name = None if self.model is None else os.fspath(self.model)

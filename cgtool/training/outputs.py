@@ -1,4 +1,4 @@
-"""The outputs of a run: metrics, samples, plot, report and models, written while it trains and when it stops."""
+"""The outputs of a run: metrics, samples, report and models, written while it trains and when it stops."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 
 from cgtool.errors import CgtoolError, UsageError
 from cgtool.files import write_whole
+from cgtool.training.data.check import DataCheck
+from cgtool.training.data.sheet import write_sheet
 from cgtool.training.files.metrics import MetricsLog, read_judgements, read_metrics
 from cgtool.training.files.model import publish_model, save_model, steps_of
-from cgtool.training.files.plot import plot_losses
 from cgtool.training.files.report import write_report
 from cgtool.training.files.samples import Sampler
 from cgtool.training.judge.judge import Judge
@@ -25,8 +26,8 @@ from cgtool.training.state import TrainState
 class Outputs:
     """Writes a run's folder and its model, in the main process. Use it as a context manager.
 
-    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `tensorboard/`, `samples/`, `losses.png`, `report.html`,
-    `models/` and `best/`; checkpoints are written by the loop.
+    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `data.jpg`, `tensorboard/`, `samples/`,
+    `report.html`, `models/` and `best/`; checkpoints are written by the loop.
 
     Attributes:
         log: Where metrics go.
@@ -78,6 +79,11 @@ class Outputs:
     ) -> None:
         self.log.close()
 
+    def show_data(self, data: DataCheck) -> None:
+        """Write a contact sheet of the images."""
+        with _told(self._folder / "data.jpg") as path:
+            write_sheet(path, data)
+
     def sample(self) -> None:
         """Write a grid of samples, and the report with it."""
         step = self._state.step
@@ -88,12 +94,16 @@ class Outputs:
         self.write_report()
 
     def write_report(self) -> None:
-        """Bring the plot and the report up to date."""
-        steps = self._metrics()
-        with _told(self._folder / "losses.png") as path:
-            plot_losses(steps, path)
+        """Bring the report up to date."""
         with _told(self.report) as path:
-            write_report(path, self._record.name, self._record.to_json(), steps)
+            write_report(
+                path,
+                self._record.name,
+                self._record.to_json(),
+                self._metrics(),
+                self.judgements(),
+                keep_best=self._best is not None,
+            )
 
     def judge(self) -> Judgement | None:
         """Judge the generators, unless this step was; keep the model if it is the best so far."""

@@ -60,6 +60,15 @@ def test_a_checkpoint_is_known_by_its_bytes(checkpoint: Path) -> None:
         choose_model("../dusk", str(checkpoint))
 
 
+def test_weights_inside_a_model_folder_are_that_models(tmp_path: Path) -> None:
+    """Their structure, their domain and their defaults stand in `model.json`."""
+    by_name = choose_model("summer", "summer2winter")
+    by_file = choose_model(None, str(ENGINES / "summer2winter" / "B_to_A.safetensors"))
+    assert (by_file.target, by_file.source.key, by_file.look) == (by_name.target, by_name.source.key, by_name.look)
+    alone = shutil.copy(ENGINES / "photo2monet" / "A_to_B.safetensors", tmp_path)
+    assert choose_model("dots", str(alone)).source.stride == 4
+
+
 def test_a_map_model_that_does_not_say_its_grid_has_that_of_a_new_network(tmp_path: Path) -> None:
     folder = shutil.copytree(Path(__file__).parents[1] / "warmstarts" / "summer2winter", tmp_path / "maps")
     record = json.loads((folder / "model.json").read_text())

@@ -17,7 +17,7 @@ from PIL import Image
 from cgtool.errors import CgtoolError, ModelError, UsageError
 from cgtool.models.folder import read_model_folder
 from cgtool.models.weights import load_generator
-from cgtool.tasks.train import Finished, Prepared, TrainRequest, train
+from cgtool.tasks.train import Finished, Looking, Prepared, TrainRequest, train
 from cgtool.training import loop
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import read_judgements, read_metrics
@@ -62,7 +62,8 @@ def request(
 
 
 def run(wanted: TrainRequest) -> tuple[Prepared, list[Progress], Finished]:
-    prepared, *progress, finished = train(wanted)
+    looking, prepared, *progress, finished = train(wanted)
+    assert isinstance(looking, Looking)
     assert isinstance(prepared, Prepared)
     assert isinstance(finished, Finished)
     return prepared, [event for event in progress if isinstance(event, Progress)], finished
@@ -168,8 +169,9 @@ def test_a_run_folder_holds_what_one_may_want_to_see(tmp_path: Path, data: Path)
         assert grid.size == (2 * 4 * (3 * 36 + 6) + 18, 20 + 2 * (3 * 36 + 6))
     page = (folder / "report.html").read_text()
     pictures = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page)
-    assert len(pictures) == 4
-    assert base64.b64decode(pictures[1][1]) == samples[-1].read_bytes()
+    assert [base64.b64decode(data) for _, data in pictures] == [
+        path.read_bytes() for path in (*samples, folder / "data.jpg")
+    ]
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from cgtool.cli.setup import files
 from cgtool.errors import UsageError
 
+COMMAND_LINE = "command line"
 _GIVEN, _PLACES = "cgtool.settings", "cgtool.places"
 _OWN = ("config", "profile", "debug", "help")
 """Options that a settings file can't set."""
@@ -72,7 +73,7 @@ def origins(ctx: click.Context) -> dict[str, str]:
         elif source == ParameterSource.ENVIRONMENT:
             told[key] = f"${option.envvar}"
         elif source == ParameterSource.COMMANDLINE:
-            told[key] = "command line"
+            told[key] = COMMAND_LINE
     return told
 
 
@@ -108,7 +109,8 @@ def _settings(ctx: click.Context, config: str | None, profile: str | None) -> It
     """The parameter, value and place of everything that is set for a command, the weaker first."""
     above = list(_above(ctx))
     root = above[0].command
-    assert isinstance(root, click.Group)
+    if not isinstance(root, click.Group):
+        return  # a command that somebody calls without the program around it
     words = [one.info_name or "" for one in above[1:]]
     mine = _by_key(ctx.command)
     for name in (*_ALSO.get(words[0], ()), None):

@@ -2,7 +2,7 @@
 
 Figures are those of `tests/benchmarks/quality.py`, of fewer pictures: up to 64 test pictures of each domain, their
 middle at 256 x 256. Every other one chooses the best step, the rest report what that step is worth. The probe is
-fitted on, and KID is measured to, up to 200 training pictures of each domain.
+fitted on, and KID is measured to, up to 128 training pictures of each domain.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cgtool.training.judge.showing import evaluating, show
 
 LEAST_TESTS = 8
 """Test pictures of each domain: fewer tell nothing."""
-_TESTS, _REAL, _COLOURS, _SIDE = 64, 200, 50, 256
+_TESTS, _REAL, _COLOURS, _SIDE = 64, 128, 50, 256
 
 
 @dataclass(frozen=True)

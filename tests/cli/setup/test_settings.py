@@ -168,4 +168,4 @@ def test_export_tells_too_and_takes_the_stronger_arithmetic() -> None:
     told = invoke("export", "summer2winter", "--fp16", "--dry-run")
     assert told.exit_code == 0, told.output
     assert "--format: cgtool.toml [export]" in told.stdout
-    assert "--fp16: command line" in told.stdout
+    assert "onnx fp16" in told.stdout

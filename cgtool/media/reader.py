@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame, PlanarFrame
-from cgtool.media.colour import UNSPECIFIED, Colour, is_rgb_format
+from cgtool.media.colour import UNSPECIFIED, Colour, build_graph, is_rgb_format, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
@@ -105,12 +105,13 @@ class VideoReader:
         self._decoder = Decoder(Path(path), start, end)
         self.warnings = self._decoder.warnings
         try:
-            self._decoded = self._decoder.frames()
-            first = next(self._decoded, None)
+            decoded = self._decoder.frames()
+            first = next(decoded, None)
             if first is None:
                 span = " in the given span" if start is not None or end is not None else ""
                 raise MediaError(f"holds no video frame that can be decoded{span}", path=path)
             self._first = first
+            self._coming: Iterator[VideoFrame] = itertools.chain([first], decoded)
             self._colour = self._read_colour(first)
             self._orientation = self._read_orientation(first)
             self.info = self._describe(first)
@@ -226,6 +227,10 @@ class VideoReader:
         """The span that is read, on the file's own clock; None where it is open."""
         return self._decoder.start_seconds, self._decoder.end_seconds
 
+    def begin_at(self, pts: int) -> None:
+        """Go on, or back, to the first frame at or after a timestamp; ``info`` stays as it is."""
+        self._coming = self._decoder.frames_from(pts + self._offset)
+
     def streams(self) -> list[SourceStream]:
         """Every stream of the file, in its order."""
         return [source_stream(stream) for stream in self._decoder.container.streams]
@@ -257,7 +262,7 @@ class VideoReader:
         coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
         graph = build_graph(self._first, self._decoder.time_base, self._colour.small_filters(coded))
         for frame, decoded in self._as_decoded():
-            yield frame, self._upright(_through(graph, decoded))
+            yield frame, self._upright(through(graph, decoded))
 
     def _as_decoded(self) -> Iterator[tuple[PlanarFrame, VideoFrame]]:
         """Every presented frame's planes, upright, and the frame in the first one's size and format."""
@@ -270,10 +275,13 @@ class VideoReader:
             yield PlanarFrame(name, planes, index, pts, self._decoder.time_base), frame
 
     def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
-        offset = round(self.info.origin_seconds / self._decoder.time_base)
-        for decoded in itertools.chain([self._first], self._decoded):
+        for decoded in self._coming:
             assert decoded.pts is not None
-            yield decoded, decoded.pts - offset
+            yield decoded, decoded.pts - self._offset
+
+    @property
+    def _offset(self) -> int:
+        return round(self.info.origin_seconds / self._decoder.time_base)
 
     def _as_first(self, frame: VideoFrame) -> VideoFrame:
         """A frame in the size and format of the first one, itself as a rule."""
@@ -283,14 +291,14 @@ class VideoReader:
         if key not in self._graphs:
             to_format = ("format", f"pix_fmts={first.format.name}")
             self._graphs[key] = build_graph(frame, self._decoder.time_base, [*self._scaling(frame), to_format])
-        return _through(self._graphs[key], frame)
+        return through(self._graphs[key], frame)
 
     def _pixels(self, frame: VideoFrame) -> Image:
         # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
         key = _kind(frame)
         if key not in self._graphs:
             self._graphs[key] = self._build_graph(frame)
-        return self._upright(_through(self._graphs[key], frame))
+        return self._upright(through(self._graphs[key], frame))
 
     def _upright(self, rgb: VideoFrame) -> Image:
         # PyAV gives a view with the rows' padding where the width needs some.
@@ -325,23 +333,3 @@ class VideoReader:
 
 def _kind(frame: VideoFrame) -> tuple[str, int, int]:
     return frame.format.name, frame.width, frame.height
-
-
-def _through(graph: Graph, frame: VideoFrame) -> VideoFrame:
-    graph.push(frame)
-    filtered = graph.pull()
-    assert isinstance(filtered, VideoFrame)
-    return filtered
-
-
-def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str, str]]) -> Graph:
-    """A filter chain for frames of the size and format of ``frame``."""
-    graph = Graph()
-    node = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    for name, arguments in filters:
-        following = graph.add(name, arguments)
-        node.link_to(following)
-        node = following
-    node.link_to(graph.add("buffersink"))
-    graph.configure()
-    return graph

@@ -21,6 +21,7 @@ from cgtool.errors import CgtoolError, Terminated, unexpected
 _COMMANDS = {
     "convert": "cgtool.cli.convert:convert",
     "export": "cgtool.cli.export:export",
+    "join": "cgtool.cli.join:join",
     "measure": "cgtool.cli.measure:measure",
     "models": "cgtool.cli.models:models",
     "train": "cgtool.cli.train:train",
@@ -28,6 +29,7 @@ _COMMANDS = {
 _SUMMARIES = {
     "convert": "Move videos and images to another domain.",
     "export": "Compile models to engines, each proven against PyTorch.",
+    "join": "Join the segments of videos that several machines have made.",
     "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
     "train": "Train a model on two folders of images, without pairs.",

@@ -15,6 +15,7 @@ from cgtool.change.colour_space import Samples
 from cgtool.change.map_smoothing import MapSmoother
 from cgtool.change.planes import PlaneChange
 from cgtool.change.rgb import RgbChange
+from cgtool.change.smoothing import State
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import Translated
 from cgtool.frame import Frame, PlanarFrame
@@ -57,6 +58,14 @@ class Mapping:
         self._look, self._knots, self._size, self._samples = look, knots, size, samples
         self._smoother = MapSmoother(look.smooth)
         self._change: PlaneChange | RgbChange | None = None
+
+    def state(self) -> State:
+        """All that the next frames depend on, as named arrays; empty if that is nothing."""
+        return self._smoother.state()
+
+    def restore(self, state: State) -> None:
+        """Go on where another one was."""
+        self._smoother.restore(state)
 
     def steady(self, frame: Translated) -> SteadyMaps:
         """Steady a frame's maps by the ones before."""

@@ -204,6 +204,15 @@ class Decoder:
                     self._wait_for_key = False
                     yield packet
 
+    def packet_times(self) -> Iterator[tuple[int, bool]]:
+        """When each packet of the span is shown, in ticks, and whether decoding can begin there. Decodes nothing."""
+        for packet in self._packets():
+            ticks = self._ticks(packet)
+            if ticks is not None and self._place(ticks) == 0:
+                yield ticks, packet.is_keyframe
+            if packet.dts is not None and self._place(packet.dts) > 0:
+                return
+
     def _decoded(self) -> Iterator[VideoFrame]:
         """All frames, counting damage instead of stopping at it."""
         errors_in_a_row = 0

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 from av.packet import Packet
@@ -103,14 +102,21 @@ class Joiner(VideoWriter):
         self._path = path
         self._feed = _FEEDS.get(encoder.name, "mp4")
         self._schedule = _Schedule(pieces, info.time_base, from_zero=counts_from_zero(container))
+        if source.start_seconds is not None:
+            self._schedule.decode_nothing_before_the_first_frame()
         shift = self._schedule.shift_seconds
         feed = ("-itsoffset", str(-shift), "-f", self._feed)
         copying = encoder.copying()
         if self._feed == "matroska" and info.sample_aspect_ratio is not None:
             # PyAV can't tell Matroska the shape of pixels. ffmpeg can, in numbers up to 255.
             shape = info.sample_aspect_ratio * info.width / info.height
-            copying = replace(copying, arguments=(*copying.arguments, "-aspect:{n}", f"{shape.numerator}:{shape.denominator}"))
+            copying = replace(
+                copying, arguments=(*copying.arguments, "-aspect:{n}", f"{shape.numerator}:{shape.denominator}")
+            )
         super().__init__(path, container, copying, info, source, overwrite=overwrite, feed=feed)
+
+    def __enter__(self) -> Joiner:
+        return self
 
     def join(self) -> None:
         """Copy all pieces, and give the output its name.
@@ -129,7 +135,7 @@ class Joiner(VideoWriter):
                 stream: VideoStream | None = None
                 setup: bytes | None = None
                 for packet in self._schedule.packets():
-                    source = cast(VideoStream, packet.stream)
+                    source = packet.stream
                     if stream is None:
                         stream = out.add_stream_from_template(source, opaque=True)
                         stream.time_base = self._schedule.tick
@@ -149,8 +155,7 @@ class _Schedule:
     """When every packet is decoded and shown.
 
     Attributes:
-        tick: Seconds per tick of what `packets` gives.
-        shift_seconds: How much later all is than it should be, in whole seconds: nothing is decoded before 0.
+        tick: Seconds per tick of what `packets` gives: the pieces' own, or finer.
     """
 
     def __init__(self, pieces: Sequence[Piece], time_base: Fraction, *, from_zero: bool) -> None:
@@ -159,11 +164,13 @@ class _Schedule:
         self._pts: list[list[int]] = []
         delay = 0
         for piece in pieces:
-            found = list(_packets(piece.path))
-            if not from_zero:
-                self.tick = cast(Fraction, found[0].time_base) / _FINE
-            begin = piece.first_pts if from_zero else 0
-            shown = [begin + round((packet.pts or 0) * (packet.time_base or 0) / self.tick) for packet in found]
+            try:
+                found = list(_packets(piece.path))
+            except av.FFmpegError as error:
+                raise MediaError(f"can't be read again ({error})", path=piece.path) from error
+            self.tick = found[0].time_base / (1 if from_zero else _FINE)
+            begin = piece.first_pts * time_base if from_zero else Fraction(0)
+            shown = [round((begin + (packet.pts or 0) * packet.time_base) / self.tick) for packet in found]
             place = {pts: number for number, pts in enumerate(sorted(shown))}
             delay = max(delay, *(number - place[pts] for number, pts in enumerate(shown)))
             self._pts.append(shown)
@@ -172,7 +179,16 @@ class _Schedule:
         self._dts = [*(order[0] - (delay - number) * gap for number in range(delay)), *order][: len(order)]
         for number in range(len(order) - 2, -1, -1):  # two frames in one millisecond
             self._dts[number] = min(self._dts[number], self._dts[number + 1] - 1)
-        self.shift_seconds = max(0, math.ceil(-self._dts[0] * self.tick))
+
+    @property
+    def shift_seconds(self) -> int:
+        """How much later all is than it should be, in whole seconds, so that nothing is decoded before 0."""
+        return max(0, math.ceil(-self._dts[0] * self.tick))
+
+    def decode_nothing_before_the_first_frame(self) -> None:
+        """Put off what is decoded before anything is shown: ffmpeg cuts at the beginning, by decoding times."""
+        first = min(self._pts[0])
+        self._dts = [max(dts, first + number) for number, dts in enumerate(self._dts)]
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """All pieces' packets with their times, in order."""

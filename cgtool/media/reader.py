@@ -102,7 +102,8 @@ class VideoReader:
         self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
     ) -> None:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
-        self._decoder = Decoder(Path(path), start, end)
+        self._path, self._span = Path(path), (start, end)
+        self._decoder = Decoder(self._path, start, end)
         self.warnings = self._decoder.warnings
         try:
             decoded = self._decoder.frames()
@@ -230,6 +231,14 @@ class VideoReader:
     def begin_at(self, pts: int) -> None:
         """Go on, or back, to the first frame at or after a timestamp; ``info`` stays as it is."""
         self._coming = self._decoder.frames_from(pts + self._offset)
+
+    def packet_times(self) -> list[tuple[int, bool]]:
+        """The timestamp of every packet of the span, as `frames` has them, and whether decoding can begin there."""
+        decoder = Decoder(self._path, *self._span)
+        try:
+            return [(ticks - self._offset, is_key) for ticks, is_key in decoder.packet_times()]
+        finally:
+            decoder.close()
 
     def streams(self) -> list[SourceStream]:
         """Every stream of the file, in its order."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from cgtool.change.measures import Measures
+    from cgtool.tasks.check_data import DataCheck
     from cgtool.tasks.export import Event as ExportEvent
     from cgtool.tasks.export import Exported
     from cgtool.tasks.measure import MeasuredFrame
@@ -144,6 +145,7 @@ class ExportOptions(TypedDict, total=False):
     timing_cache: FileName | None
     hardware_compatible: bool
     version_compatible: bool
+    gpus: tuple[str, ...]
     output: FileName | None
     engines_dir: FileName | None
     force: bool
@@ -166,7 +168,7 @@ def export_events(*names: str, **options: Unpack[ExportOptions]) -> Iterator[Exp
     if len(precisions) > 1:
         raise UsageError(f"{' and '.join(precisions)} exclude each other", hint="Give one")
     given["precision"] = precisions[0] if precisions else None
-    build = {name: given.pop(name) for name in ("hardware_compatible", "version_compatible") if name in given}
+    build = {name: given.pop(name) for name in ("hardware_compatible", "version_compatible", "gpus") if name in given}
     timing_cache = _path(given.pop("timing_cache", None))
     given["build"] = BuildOptions(given.pop("workspace", None), timing_cache, **build)
     for name in ("calibration", "output"):
@@ -184,6 +186,26 @@ def export(*names: str, **options: Unpack[ExportOptions]) -> list[Exported]:
     from cgtool.tasks.export import Exported
 
     return [event for event in export_events(*names, **options) if isinstance(event, Exported)]
+
+
+def check_data(data: FileName, sheet: FileName | None = None, workers: int = 2) -> DataCheck:
+    """Look at the images of a training before it begins, as it does itself; see `cgtool.tasks.check_data.check_data`.
+
+    Args:
+        data: Holds ``trainA`` and ``trainB``, and ``testA`` and ``testB`` if there are test images.
+        sheet: Where a contact sheet is written, a JPEG; None for none.
+        workers: Threads that decode.
+
+    Returns:
+        ``lines`` and ``warnings`` in words, ``copies`` as pairs of paths.
+
+    Raises:
+        UsageError: A folder is missing or holds no image, or both domains have the same one.
+        CgtoolError: The sheet can't be written.
+    """
+    from cgtool.tasks import check_data as task
+
+    return task.check_data(Path(data), _path(sheet), workers)
 
 
 def train_events(

@@ -27,6 +27,9 @@ SEGMENT_SECONDS = 20.0
 LEAST_CONTRAST = 0.92
 """Share of the source's contrast that guided detail keeps everywhere, unless a model was trained with less."""
 
+Every = int | Literal["auto"]
+"""A map network sees every so manieth frame of a video; ``auto``: as often as the source's motion asks for."""
+
 
 def cache_dir() -> Path:
     """The user's cache folder for compiled engines and measured timings.
@@ -35,3 +38,8 @@ def cache_dir() -> Path:
     """
     override = os.environ.get("CGTOOL_CACHE")
     return Path(override) if override else Path(platformdirs.user_cache_dir("cgtool", appauthor=False))
+
+
+def config_dir() -> Path:
+    """The user's folder for settings, in the platform's own place. It may not exist."""
+    return Path(platformdirs.user_config_dir("cgtool", appauthor=False))

@@ -10,8 +10,8 @@ from typing import Any, cast
 import click
 
 from cgtool.backends.table import ENGINES, PRECISIONS
-from cgtool.config import SEGMENT_SECONDS
-from cgtool.conversion.look import LARGEST_SIZE, SMALLEST_SIZE, NetworkSize
+from cgtool.config import SEGMENT_SECONDS, Every
+from cgtool.conversion.look import LARGEST_SIZE, MOST_APART, SMALLEST_SIZE, NetworkSize
 from cgtool.errors import Terminated, UsageError
 
 
@@ -49,11 +49,25 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
         return pixels
 
 
+class EveryType(click.ParamType):  # type: ignore[type-arg]
+    """``auto`` or a number of frames."""
+
+    name = "every"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Every:
+        """Read how often."""
+        if value == "auto":
+            return "auto"
+        if not str(value).isdigit() or not 1 <= int(str(value)) <= MOST_APART:
+            self.fail(f"{value!r} is neither auto nor a number from 1 to {MOST_APART}", param, ctx)
+        return int(str(value))
+
+
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option("--to", metavar="DOMAIN", help="Domain to move to; picks model and direction. See `cgtool models list`.")
 @click.option("-o", "--output", metavar="PATH", help="Output file; folder for several inputs; - for standard output.")
-@click.option("--model", metavar="NAME|FOLDER|FILE.pth", help="Use this model instead of the first that fits --to.")
+@click.option("--model", metavar="NAME|FOLDER|FILE", help="Use this model instead of the first that fits --to.")
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
 @click.option(
     "--engine",
@@ -77,6 +91,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     help="Short side in pixels at which the network sees the frame: auto is the scale it was trained at "
     "(at most 720), native the frame's own.  [default: the model's]",
 )
+@click.option(
+    "--every",
+    type=EveryType(),
+    metavar="auto|N",
+    help="The network sees every Nth frame; maps are carried along the motion between. For models that give maps.  "
+    "[default: 1]",
+)
 @click.option("--smooth", type=click.FloatRange(0, 1), help="Temporal smoothing of videos.  [default: the model's]")
 @click.option(
     "--detail",
@@ -97,13 +118,20 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--codec",
     type=click.Choice(["h264", "hevc", "av1", "vp9", "prores", "ffv1", "gif"]),
-    help="Video codec.  [default: webm vp9, gif gif, else h264]",
+    help="Video codec.  [default: h264, or hevc for more than 8 bits; webm vp9; gif gif]",
 )
 @click.option("--crf", type=click.IntRange(0, 63), help="Constant rate factor: lower is better and larger.")
 @click.option("--preset", metavar="NAME", help="The encoder's preset: fast, medium, ... or a number.")
-@click.option("--pixel-format", metavar="NAME", help="FFmpeg's pixel format, such as yuv420p10le.")
+@click.option("--pixel-format", metavar="NAME", help="FFmpeg's pixel format.  [default: as deep as the source]")
 @click.option("--hardware", is_flag=True, help="Use a hardware encoder if one opens on this machine.")
 @click.option("--ffmpeg-args", metavar="ARGS", default="", help="Further ffmpeg output arguments, in one string.")
+@click.option(
+    "--hdr",
+    type=click.Choice(["sdr", "keep"]),
+    default="sdr",
+    show_default=True,
+    help="HDR becomes SDR, or stays HDR (HLG or PQ, 10 bits) with a model that gives maps.",
+)
 @click.option("--no-audio", is_flag=True, help="Leave the sound out.")
 @click.option("--start", type=TimeType(), metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
 @click.option("--end", type=TimeType(), metavar="TIME", help="End before here.")
@@ -128,6 +156,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--clean", is_flag=True, help="With --list-unfinished: remove what is shown.")
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Search folders below INPUT folders.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line on standard output.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "json"]),
+    default="auto",
+    show_default=True,
+    help="On standard error: a bar on a terminal, or one JSON object per event and per second.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more, such as why an engine was not taken.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and what would be made, and stop.")
@@ -137,6 +172,7 @@ def convert(
     /,
     inputs: tuple[str, ...],
     as_json: bool,
+    progress: str,
     quiet: bool,
     verbose: bool,
     dry_run: bool,
@@ -156,6 +192,7 @@ def convert(
     cat photo.jpg | cgtool convert - --to winter -o - > winter.png
     """
     from cgtool.cli.screen import Screen
+    from cgtool.cli.setup.settings import origins, settle
     from cgtool.conversion.request import ConvertRequest
     from cgtool.tasks.convert import convert as run
     from cgtool.tasks.convert import lay_out
@@ -167,16 +204,19 @@ def convert(
         return
     if not inputs:
         raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
+    options.update(settle(ctx, {name: options[name] for name in ("overwrite", "skip_existing")}))
     if as_json and options["output"] == "-":
         raise UsageError("--json and -o - both write to standard output")
+    quiet, verbose = settle(ctx, {"quiet": quiet, "verbose": verbose}).values()
     if quiet and verbose:
         raise UsageError("--quiet and -v exclude each other")
     batch = lay_out(ConvertRequest(inputs, **options))
     if dry_run:
-        click.echo(json.dumps(batch.describe(), indent=None if as_json else 2, default=str))
+        click.echo(json.dumps({**batch.describe(), "from": origins(ctx)}, indent=None if as_json else 2, default=str))
         return
-    to_stdout = any(job.target is None and job.error is None for job in batch.jobs)
-    with Screen(as_json=as_json, quiet=quiet, verbose=verbose, results_to_stderr=to_stdout) as screen:
+    to_stdout = any(job.target is None and job.target_name is not None for job in batch.jobs)
+    words = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+    with Screen(**words, results_to_stderr=to_stdout, progress=progress) as screen:
         try:
             for event in run(batch):
                 screen.show(event)

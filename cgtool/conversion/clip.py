@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
+from cgtool.backends.machine import usable_cpus
+from cgtool.change.colour_space import Samples
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.events import Advanced, Outcome
 from cgtool.conversion.jobs import Job
@@ -15,9 +19,12 @@ from cgtool.conversion.look import FullLook
 from cgtool.conversion.mapping import samples_of
 from cgtool.conversion.network import Network
 from cgtool.conversion.passage import Passage
+from cgtool.errors import EncoderError
 from cgtool.media.containers import CONTAINERS, CarriedStream, Container, carry
 from cgtool.media.encoders import EncoderChoice
+from cgtool.media.hdr import carry_metadata
 from cgtool.media.joining import Joiner, Piece
+from cgtool.media.planes import depth_of, keeps_colours
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import Source, VideoWriter
 from cgtool.pictures import Size
@@ -139,14 +146,12 @@ def open_clip(job: Job, network: Network, look: FullLook, encoding: Encoding, *,
     start, end = encoding.span
     with VideoReader(job.source, start=start, end=end) as reader:
         info, size = reader.info, Size(reader.info.width, reader.info.height)
-        samples = None if network.maps is None else samples_of(info.pixel_format, info.colour)
-        decoded_format = info.pixel_format if look.is_neutral or samples is not None else None
-        encoder = encoding.encoder(container, size, decoded_format)
-        as_decoded = encoder.pixel_format == decoded_format
-        logger.debug("%s: %s, %s, %s frames", job.source_name, size, info.pixel_format, info.estimated_frames)
-        logger.debug("encoder %s, %s%s", encoder.name, encoder.pixel_format, ", as decoded" if as_decoded else "")
+        logger.debug("%s: %s", job.source_name, size)
+        way = _way(reader, network, look, encoding, container)
         carried, losses = carry(reader.streams(), container, info.stream_index, audio=not encoding.no_audio)
-        passage = Passage(reader, network, look, as_decoded=as_decoded, samples=samples)
+        passage = Passage(
+            reader, network, look, as_decoded=way.as_decoded, samples=way.samples, keeps_hdr=way.keeps_hdr
+        )
         yield Clip(
             job=job,
             network=network,
@@ -155,12 +160,66 @@ def open_clip(job: Job, network: Network, look: FullLook, encoding: Encoding, *,
             overwrite=overwrite,
             reader=reader,
             container=container,
-            encoder=encoder,
-            as_decoded=as_decoded,
+            encoder=way.encoder,
+            as_decoded=way.as_decoded,
             carried=tuple(carried),
-            losses=tuple(losses),
+            losses=(*losses, *way.warnings),
             passage=passage,
         )
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How frames go to the encoder.
+
+    Attributes:
+        encoder: The encoder.
+        as_decoded: They go there in planes, as the source has them, and not in RGB.
+        samples: How a map network's maps are carried out on those planes; None where they aren't.
+        keeps_hdr: High dynamic range stays what it is.
+        warnings: What the user should know.
+    """
+
+    encoder: EncoderChoice
+    as_decoded: bool
+    samples: Samples | None
+    keeps_hdr: bool
+    warnings: Sequence[str]
+
+
+def _way(reader: VideoReader, network: Network, look: FullLook, encoding: Encoding, container: Container) -> _Way:
+    info, warnings = reader.info, list[str]()
+    keep_hdr = info.colour.hdr is not None and encoding.hdr == "keep"
+    samples = None if network.maps is None else samples_of(info.pixel_format, info.colour, keep_hdr=keep_hdr)
+    if keep_hdr and samples is None and not look.is_neutral:
+        warnings.append("HDR is kept only of 10 or 12 bits and with a model that gives maps")
+    if look.every != 1 and network.maps is None and not look.is_neutral:
+        warnings.append("--every is for models that give maps: the network sees every frame")
+    decoded_format = info.pixel_format if look.is_neutral or samples is not None else None
+    encoder = encoding.encoder(container, Size(info.width, info.height), decoded_format)
+    as_decoded = keeps_colours(decoded_format, encoder.pixel_format)
+    if info.colour.hdr and as_decoded and depth_of(encoder.pixel_format) == 8:
+        as_decoded = False  # 8 bits hold no high dynamic range
+        if keep_hdr:
+            hint = "Use --codec hevc or av1, or --hdr sdr"
+            raise EncoderError(f"HDR does not fit {encoder.pixel_format}, as {encoder.name} writes it", hint=hint)
+    if info.colour.hdr and as_decoded:
+        encoder, losses = carry_metadata(reader.first, encoder)
+        warnings += losses
+    logger.debug("%s, %s, %s frames", reader.info.colour, info.pixel_format, info.estimated_frames)
+    logger.debug("encoder %s, %s%s", encoder.name, encoder.pixel_format, ", as decoded" if as_decoded else "")
+    return _Way(encoder, as_decoded, samples if as_decoded else None, bool(info.colour.hdr) and as_decoded, warnings)
+
+
+@contextmanager
+def stages_beside_each_other() -> Iterator[None]:
+    """OpenCV with few threads of its own: stages keep the cores busy, and sharing out small pieces costs a fifth."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(max(1, usable_cpus() // len(_STAGES)))
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def convert_whole(clip: Clip) -> Generator[Advanced, None, Outcome]:
@@ -171,8 +230,8 @@ def convert_whole(clip: Clip) -> Generator[Advanced, None, Outcome]:
     """
     with clip.writer() as writer:
         pipeline = clip.passage.pipeline(None, writer.write, writer.abort)
-        with closing(pipeline.run()) as running:
+        with stages_beside_each_other(), closing(pipeline.run()) as running:
             for progress in running:
-                yield Advanced(progress.items, clip.reader.info.estimated_frames)
+                yield Advanced(progress.items, clip.reader.info.estimated_frames, dict(progress.busy_seconds))
         writer.finish()
     return clip.outcome(progress.items, progress.busy_seconds, writer.warnings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -87,12 +88,14 @@ class Advanced:
     Attributes:
         frames: How many there are, those of earlier runs included.
         estimated_frames: How many there will be: a guess, or None.
+        busy_seconds: Working time of each stage so far.
         segment: The segment that is being made, from 0; None for none.
         segments: How many there are; None for a clip in one piece.
     """
 
     frames: int
     estimated_frames: int | None
+    busy_seconds: Mapping[str, float] = field(default_factory=dict)
     segment: int | None = None
     segments: int | None = None
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 from cgtool.change.colour_space import Samples
+from cgtool.change.hdr import HdrMaps
 from cgtool.change.smoothing import State
 from cgtool.conversion.look import FullLook
-from cgtool.conversion.mapping import Mapping
+from cgtool.conversion.mapping import Mapping, SteadyMaps
 from cgtool.conversion.network import Network, Small
 from cgtool.conversion.rendering import Rendering
+from cgtool.conversion.sparse import Sparse
 from cgtool.frame import Frame, PlanarFrame
+from cgtool.media.hdr import DIFFUSE_WHITE, tone_curve
 from cgtool.media.reader import VideoReader
 from cgtool.pictures import Size
 from cgtool.pipeline.chain import Chain, each
@@ -30,10 +33,18 @@ class Passage:
         look: How it shall look. A neutral one leaves the network out.
         as_decoded: Frames shall be shown in the planes that they were decoded in, where that can be.
         samples: How a map network changes those planes; None where it can't.
+        keeps_hdr: High dynamic range stays what it is.
     """
 
     def __init__(
-        self, reader: VideoReader, network: Network, look: FullLook, *, as_decoded: bool, samples: Samples | None
+        self,
+        reader: VideoReader,
+        network: Network,
+        look: FullLook,
+        *,
+        as_decoded: bool,
+        samples: Samples | None,
+        keeps_hdr: bool = False,
     ) -> None:
         self._reader, self._network, self._look = reader, network, look
         self._as_decoded = as_decoded
@@ -41,6 +52,13 @@ class Passage:
         self._size = Size(reader.info.width, reader.info.height)
         if not look.is_neutral:
             network.expect(self._size)
+        self._to_hdr: HdrMaps | None = None
+        if keeps_hdr and network.maps is not None and not look.is_neutral:
+            curve, white = (
+                tone_curve(reader, network.size_of(self._size)),
+                DIFFUSE_WHITE[reader.info.colour.hdr or "PQ"],
+            )
+            self._to_hdr = HdrMaps(curve, white, network.maps.knots)
         self._rendering = self._new_rendering()
         self._incoming = self._source()
         self._waiting: Shown | Small | None = None
@@ -50,7 +68,7 @@ class Passage:
             return None
         if self._network.maps is None:
             return Rendering(self._look)
-        return Mapping(self._look, self._network.maps.knots, self._size, self._samples)
+        return Mapping(self._look, self._network.maps.knots, self._size, self._samples, self._to_hdr)
 
     def _source(self) -> Iterator[Shown | Small]:
         reader = self._reader
@@ -108,19 +126,31 @@ class Passage:
         if self._rendering is None:
             return frames.into(sink, interrupt=interrupt)
         if isinstance(self._rendering, Mapping):
-            maps = frames.through("infer", infer, batch).through("smooth", each(self._rendering.steady))
+            maps = self._steadied(until, self._rendering)
             return maps.through("detail", each(self._rendering.finish)).into(sink, interrupt=interrupt)
         pictures = frames.through("infer", infer, batch).through("smooth", each(self._rendering.steady))
         return pictures.through("detail", each(self._rendering.finish)).into(sink, interrupt=interrupt)
 
+    def _steadied(self, until: int | None, mapping: Mapping) -> Chain[SteadyMaps]:
+        """A map network's way, up to maps that are steady."""
+        frames: Chain[Any] = Chain(self._frames(until))
+        infer, batch = self._network.infer, self._network.batch
+        if self._look.every == 1:
+            return frames.through("infer", infer, batch).through("smooth", each(mapping.steady))
+        # Which frames the network sees is counted anew from here: it is the same whoever makes the frames before.
+        sparse = Sparse(self._network, self._look.every)
+        followed: Chain[Any] = Chain(sparse.follow(cast("Iterator[Small]", self._frames(until))))
+        seen = followed.through("infer", sparse.infer, batch)
+        return seen.through("smooth", each(lambda frame: mapping.steady(sparse.complete(frame))))
+
     def warm_up(self, until: int) -> Iterator[None]:
         """Let the smoothing see the frames before a timestamp, without showing them."""
         assert self._rendering is not None
-        source: Chain[Any] = Chain(self._frames(until))
-        frames = source.through("infer", self._network.infer, self._network.batch)
         if isinstance(self._rendering, Mapping):
-            steadied = frames.through("smooth", each(self._rendering.steady)).into(_forget)
+            steadied = self._steadied(until, self._rendering).into(_forget)
         else:
+            source: Chain[Any] = Chain(self._frames(until))
+            frames = source.through("infer", self._network.infer, self._network.batch)
             steadied = frames.through("smooth", each(self._rendering.steady)).into(_forget)
         with closing(steadied.run()) as running:
             for _ in running:

@@ -16,6 +16,7 @@ from cgtool.conversion.model import Model, choose_model
 from cgtool.conversion.segmented import Segmentation
 from cgtool.conversion.segments import Part
 from cgtool.errors import UsageError
+from cgtool.models.folder import folded
 
 FileName = str | os.PathLike[str]
 
@@ -91,7 +92,7 @@ class ConvertRequest(Look, Encoding):
     def choose_model(self) -> Model:
         """The model to convert with; see `cgtool.conversion.model.choose_model`."""
         if isinstance(self.model, Model):
-            if self.to is not None and self.to.casefold() != self.model.target.casefold():
+            if self.to is not None and folded(self.to) != folded(self.model.target):
                 raise UsageError(f"model {self.model.name} leads to {self.model.target!r}, not to {self.to!r}")
             return self.model
         name = None if self.model is None else os.fspath(self.model)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from cgtool import __version__
 from cgtool.config import SEGMENT_SECONDS
-from cgtool.conversion.clip import Clip, convert_whole, open_clip
+from cgtool.conversion.clip import Clip, convert_whole, open_clip, stages_beside_each_other
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.events import Advanced, Note, Outcome
 from cgtool.conversion.jobs import Job
@@ -187,7 +187,8 @@ class _Run:
     def _advanced(self, frames: int, number: int | None) -> Advanced:
         done = sum(segment.frames for segment in self._work.done().values())
         total = len(self._work.numbers)
-        return Advanced(done + frames, self._clip.reader.info.estimated_frames, number, total)
+        estimated = self._clip.reader.info.estimated_frames
+        return Advanced(done + frames, estimated, segment=number, segments=total)
 
     def _make(self, number: int, lease: Lease) -> Iterator[Advanced]:
         clip, work, passage = self._clip, self._work, self._clip.passage
@@ -207,9 +208,10 @@ class _Run:
             def write(frame: Frame | PlanarFrame) -> None:
                 writer.write(replace(frame, pts=frame.pts - shift))
 
-            with closing(passage.pipeline(end, write, writer.abort).run()) as running:
+            with stages_beside_each_other(), closing(passage.pipeline(end, write, writer.abort).run()) as running:
                 for progress in running:
-                    yield replace(advanced, frames=advanced.frames + progress.items)
+                    busy = dict(progress.busy_seconds)
+                    yield replace(advanced, frames=advanced.frames + progress.items, busy_seconds=busy)
             if not lease.is_held:
                 logger.debug("%s: segment %d was taken over by somebody else", work.path, number)
                 return

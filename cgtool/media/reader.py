@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -104,6 +105,7 @@ class VideoReader:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
         self._path, self._span = Path(path), (start, end)
         self._decoder = Decoder(self._path, start, end)
+        self._small: tuple[Size, Graph] | None = None
         self.warnings = self._decoder.warnings
         try:
             decoded = self._decoder.frames()
@@ -218,10 +220,11 @@ class VideoReader:
             self.warnings.append("its alpha channel is dropped: the result is opaque")
         if self._colour.hdr and in_rgb:
             self.warnings.append(f"HDR ({self._colour.hdr}) is tone-mapped to SDR BT.709")
-        elif self._colour.hdr and (
-            self._side_data("MASTERING_DISPLAY_METADATA") or self._side_data("CONTENT_LIGHT_LEVEL")
-        ):
-            self.warnings.append("its metadata on the mastering display and the light level is left out")
+
+    @property
+    def first(self) -> VideoFrame:
+        """The first frame as PyAV has it."""
+        return self._first
 
     @property
     def span_seconds(self) -> tuple[Fraction | None, Fraction | None]:
@@ -233,12 +236,9 @@ class VideoReader:
         self._coming = self._decoder.frames_from(pts + self._offset)
 
     def packet_times(self) -> list[tuple[int, bool]]:
-        """The timestamp of every packet of the span, as `frames` has them, and whether decoding can begin there."""
-        decoder = Decoder(self._path, *self._span)
-        try:
+        """The timestamp of every packet of the span, and whether decoding can begin there."""
+        with closing(Decoder(self._path, *self._span)) as decoder:
             return [(ticks - self._offset, is_key) for ticks, is_key in decoder.packet_times()]
-        finally:
-            decoder.close()
 
     def streams(self) -> list[SourceStream]:
         """Every stream of the file, in its order."""
@@ -256,11 +256,9 @@ class VideoReader:
     def planar_frames(self) -> Iterator[PlanarFrame]:
         """Every presented frame in order, as decoded. Can be iterated once, and instead of `frames`.
 
-        Frames have the first one's size and format (``info.pixel_format``), which must not be None, and meaning
-        (``info.colour``).
+        Frames have the first one's size, format (``info.pixel_format``, which must not be None) and meaning.
         """
-        for frame, _ in self._as_decoded():
-            yield frame
+        return (frame for frame, _ in self._as_decoded())
 
     def planes_and_small(self, size: Size) -> Iterator[tuple[PlanarFrame, Image]]:
         """Every presented frame as `planar_frames` gives it, and beside it a small picture of it, made in one pass.
@@ -268,10 +266,17 @@ class VideoReader:
         Args:
             size: The picture's size; it is RGB, uint8, upright.
         """
-        coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
-        graph = build_graph(self._first, self._decoder.time_base, self._colour.small_filters(coded))
+        graph = self.small_graph(size)
         for frame, decoded in self._as_decoded():
             yield frame, self._upright(through(graph, decoded))
+
+    def small_graph(self, size: Size) -> Graph:
+        """The filters to small pictures of a size; the same the next time, as tone mapping takes seconds to set up."""
+        if self._small is None or self._small[0] != size:
+            coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
+            filters = self._colour.small_filters(coded)
+            self._small = size, build_graph(self._first, self._decoder.time_base, filters)
+        return self._small[1]
 
     def _as_decoded(self) -> Iterator[tuple[PlanarFrame, VideoFrame]]:
         """Every presented frame's planes, upright, and the frame in the first one's size and format."""
@@ -329,6 +334,7 @@ class VideoReader:
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
         self._graphs.clear()
+        self._small = None
         self._decoder.close()
 
     def __enter__(self) -> VideoReader:

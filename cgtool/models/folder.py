@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 import reprlib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -118,6 +119,11 @@ def check_name(name: str) -> None:
         )
 
 
+def folded(domain: str) -> str:
+    """A domain's name for comparisons: case does not count, nor do accents that are signs of their own (macOS)."""
+    return unicodedata.normalize("NFC", domain).casefold()
+
+
 def check_domains(domains: tuple[str, str]) -> None:
     """Refuse domain names that can't be part of a file name, or that are the same.
 
@@ -125,11 +131,11 @@ def check_domains(domains: tuple[str, str]) -> None:
         UsageError: Not two distinct words of letters, digits, ``_`` and ``-``; case does not distinguish.
     """
     for domain in domains:
-        if not re.fullmatch(r"\w[\w-]{0,49}", domain):
+        if not re.fullmatch(r"\w[\w-]{0,49}", unicodedata.normalize("NFC", domain)):
             raise UsageError(
                 f"{domain[:60]!r} can't be a domain", hint="Use up to 50 letters, digits, _ and -, as in winter."
             )
-    if domains[0].casefold() == domains[1].casefold():
+    if folded(domains[0]) == folded(domains[1]):
         raise UsageError(f"both domains are {domains[0]!r}", hint="Give two, as in summer,winter.")
 
 

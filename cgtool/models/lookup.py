@@ -9,7 +9,7 @@ from pathlib import Path
 import cgtool
 from cgtool.config import Direction
 from cgtool.errors import ModelError, UsageError
-from cgtool.models.folder import MODEL_FILE, ModelFolder, read_model_folder
+from cgtool.models.folder import MODEL_FILE, ModelFolder, folded, read_model_folder
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def resolve(to: str | None, model: str | None, engines_dir: Path | None) -> Choi
         wanted = choices if model is not None and len(choices) == 1 else []
         problem = "the domain to convert to is not given"
     else:
-        wanted = [choice for choice in choices if choice.target.casefold() == to.casefold()]
+        wanted = [choice for choice in choices if folded(choice.target) == folded(to)]
         problem = f"no model leads to {to!r}" if model is None else f"model {model} does not lead to {to!r}"
     if not wanted:
         known = ", ".join(dict.fromkeys(choice.target for choice in choices)) or "none"

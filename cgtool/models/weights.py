@@ -86,13 +86,17 @@ def load_generator(model: ModelFolder, direction: Direction) -> Generator:
     return net.eval()
 
 
-def load_checkpoint_generator(path: Path) -> CheckpointGenerator:
-    """Load a generator checkpoint of the reference PyTorch CycleGAN, such as ``latest_net_G_A.pth``.
+def load_checkpoint_generator(path: Path, direction: Direction | None = None) -> CheckpointGenerator:
+    """Load a generator checkpoint of the reference PyTorch CycleGAN or its kin, such as ``latest_net_G_A.pth``.
+
+    Args:
+        path: The file; see `cgtool.models.reference.read_generator`.
+        direction: Which generator is wanted, where the file holds both.
 
     Raises:
         ModelError: The file is missing, damaged or not a generator of a supported structure.
     """
-    generator, data = read_generator(path)
+    generator, data = read_generator(path, direction)
     return CheckpointGenerator(generator, describe(generator.config), _sha256(data))
 
 

@@ -141,6 +141,8 @@ def _settle_without_engine(job: Job, request: ConvertRequest) -> Result | None:
 
     if job.is_result:
         return result("skipped", reason="is itself a result")
+    if job.passed_over is not None:
+        return result("skipped", reason=job.passed_over)
     if job.error is not None:
         return result("failed", error=str(job.error))
     if job.target is None or not job.target.exists() or request.overwrite:

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from cgtool.errors import ModelError, UsageError
-from cgtool.models.folder import check_domains, check_name, checkpoint_key, engine_key, read_model_folder, to_json
+from cgtool.models.folder import (
+    check_domains,
+    check_name,
+    checkpoint_key,
+    engine_key,
+    folded,
+    read_model_folder,
+    to_json,
+)
 from tests.models.records import HASH, described, put
 
 
@@ -140,6 +148,15 @@ def test_unsafe_names_are_refused(name: str) -> None:
 def test_names_and_domains_of_other_scripts_are_welcome() -> None:
     check_name("été-hiver.v2")
     check_domains(("夏", "冬"))
+
+
+def test_accents_may_be_signs_of_their_own() -> None:
+    """As macOS writes names: a letter, and then its accent."""
+    composed, apart = "\u00e9t\u00e9", "e\u0301te\u0301"
+    check_domains((apart, "hiver"))
+    assert folded(composed) == folded(apart.upper())
+    with pytest.raises(UsageError, match="both domains"):
+        check_domains((composed, apart))
 
 
 def test_keys_follow_structure_weights_and_direction(tmp_path: Path) -> None:

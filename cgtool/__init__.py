@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         models,
         train,
         train_events,
+        watch_events,
     )
 
 __version__ = "0.1.0"
@@ -41,6 +42,7 @@ __all__ = [
     "models",
     "train",
     "train_events",
+    "watch_events",
 ]
 
 if not TYPE_CHECKING:  # or type checkers would believe in any name

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast
 from cgtool.conversion.events import Event, Finished, Result
 from cgtool.conversion.model import Model as Model
 from cgtool.conversion.model import choose_model as choose_model
-from cgtool.conversion.request import ConvertRequest, FileName
+from cgtool.conversion.request import ConvertRequest, FileName, WatchRequest
 from cgtool.errors import CgtoolError as CgtoolError
 from cgtool.errors import UsageError as UsageError
 
@@ -91,6 +91,17 @@ def convert(request: ConvertRequest) -> list[Result]:
 
     events = task.convert(task.lay_out(request))
     return [event.result for event in events if isinstance(event, Finished)]
+
+
+@_takes(WatchRequest)
+def watch_events(request: WatchRequest) -> Iterator[Event]:
+    """Convert what appears in a folder and tell what happens, without end unless ``once``.
+
+    The keywords are `cgtool.conversion.request.WatchRequest`'s attributes; events and errors are `convert_events`'s.
+    """
+    from cgtool.tasks import watch as task
+
+    return task.watch(request)
 
 
 def models(engines_dir: FileName | None = None) -> list[ModelRow]:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "measure": "cgtool.cli.measure:measure",
     "models": "cgtool.cli.models:models",
     "train": "cgtool.cli.train:train",
+    "watch": "cgtool.cli.watch:watch",
 }
 _SUMMARIES = {
     "completion": "Print what makes bash, zsh or fish complete commands and options.",
@@ -36,6 +37,7 @@ _SUMMARIES = {
     "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
     "train": "Train a model on two folders of images, without pairs.",
+    "watch": "Convert what appears in a folder.",
 }
 
 

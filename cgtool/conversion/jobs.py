@@ -82,6 +82,25 @@ def plan(
     return jobs
 
 
+def plan_folder(root: Path, output: Path, *, recursive: bool = True) -> list[Job]:
+    """What a folder that others write into holds now; a clash is the error of one job, and does not stop the others.
+
+    Args:
+        root: The folder.
+        output: The folder of the results.
+        recursive: Search folders below.
+    """
+    taken: dict[Path, Path | None] = {}
+    jobs = []
+    for job in _directory_jobs(root, output, "", recursive, several=False):
+        if job.target is None:  # nothing is there yet, or it can't be read
+            continue
+        first = taken.setdefault(job.target.resolve(), job.source)
+        clash = UsageError(f"would become {job.target}, as {first} does", path=job.source)
+        jobs.append(job if first == job.source else Job(job.source, None, clash))
+    return jobs
+
+
 def is_image_name(name: str | Path) -> bool:
     """Whether a file of this name is taken for a still image."""
     return Path(name).suffix.lower() in IMAGE_SUFFIXES

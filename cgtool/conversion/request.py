@@ -97,3 +97,33 @@ class ConvertRequest(Look, Encoding):
             return self.model
         name = None if self.model is None else os.fspath(self.model)
         return choose_model(self.to, name, None if self.engines_dir is None else Path(self.engines_dir))
+
+
+@dataclass(frozen=True)
+class WatchRequest(ConvertRequest):
+    """A conversion of what appears in a folder. ``inputs`` is that folder, ``output`` the folder of the results.
+
+    Attributes:
+        settle: Seconds for which a file must not have changed before it is taken for whole.
+        once: End when everything that was there is done.
+
+    Raises:
+        UsageError: A value that can't be, or no folder.
+    """
+
+    _: KW_ONLY
+    settle: float = 5.0
+    once: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.input_names) != 1 or not Path(self.input_names[0]).is_dir():
+            raise UsageError("no such folder to watch", path=self.input_names[0] if self.input_names else None)
+        if self.output is None or Path(self.output).is_file() or os.fspath(self.output) == "-":
+            raise UsageError("watching needs a folder for the results", hint="Give it with -o")
+        if Path(self.output).resolve() == Path(self.input_names[0]).resolve():
+            raise UsageError("the folder that is watched can't take the results", hint="Give another one with -o")
+        if self.overwrite:
+            raise UsageError("watching leaves results that exist as they are", hint="Leave --overwrite out")
+        if not 0 <= self.settle < float("inf"):
+            raise UsageError(f"--settle {self.settle} is no number of seconds")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
@@ -84,8 +84,12 @@ class Batch:
         }
 
 
-def lay_out(request: ConvertRequest) -> Batch:
+def lay_out(request: ConvertRequest, *, jobs: Sequence[Job] | None = None) -> Batch:
     """Settle what a request comes to, without reading a frame.
+
+    Args:
+        request: What was asked for.
+        jobs: The files, where they are not to be laid out from the request's inputs.
 
     Raises:
         UsageError: Something that was asked for can't be.
@@ -94,12 +98,12 @@ def lay_out(request: ConvertRequest) -> Batch:
     engine = EngineRequest(request.engine, request.device, request.precision)
     model = request.choose_model()
     output = None if request.output is None else os.fspath(request.output)
-    jobs = plan(
-        request.input_names, output, model.target, recursive=request.recursive, skip_existing=request.skip_existing
-    )
+    if jobs is None:
+        names, recursive = request.input_names, request.recursive
+        jobs = plan(names, output, model.target, recursive=recursive, skip_existing=request.skip_existing)
     # The identity engine is there to show that nothing changes, so no wish for a look applies to it.
     look = NEUTRAL if engine.neutral else request.over(model.look)
-    engine = replace(engine, latency=all(job.is_image for job in jobs))
+    engine = replace(engine, latency=bool(jobs) and all(job.is_image for job in jobs))
     batch = Batch(request, model, engine, look, jobs)
     for container in batch.containers.values():
         request.check(container)
@@ -107,11 +111,14 @@ def lay_out(request: ConvertRequest) -> Batch:
     return batch
 
 
-def convert(batch: Batch, *, opener: BackendOpener = open_backend) -> Iterator[Event]:
+def convert(
+    batch: Batch, jobs: Iterable[Job] | None = None, *, opener: BackendOpener = open_backend
+) -> Iterator[Event]:
     """Convert a batch, telling what happens. One file's failure does not stop the others.
 
     Args:
         batch: What `lay_out` made of the request.
+        jobs: Files that come one by one, instead of the batch's.
         opener: Opens the engine; for tests and other front ends.
 
     Raises:
@@ -120,8 +127,8 @@ def convert(batch: Batch, *, opener: BackendOpener = open_backend) -> Iterator[E
     """
     with ExitStack() as stack:
         engine: Backend | None = None
-        for number, job in enumerate(batch.jobs):
-            yield Started(job, number, len(batch.jobs))
+        for number, job in enumerate(batch.jobs if jobs is None else jobs):
+            yield Started(job, number, len(batch.jobs) if jobs is None else number + 1)
             early = _settle_without_engine(job, batch.request) or _settle_as_others(job, number, batch.request)
             if early is not None:
                 yield Finished(early)

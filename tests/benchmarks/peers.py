@@ -75,7 +75,7 @@ def environment(python: str) -> Path:
         found = ".".join(version) or "none"
         sys.exit(f"bench-peers: VapourSynth needs Python 3.12 or newer; {python} is {found}. Use NEWEST_PYTHON=...")
     subprocess.run([python, "-m", "venv", ENVIRONMENT], check=True)
-    install = [there, "-m", "pip", "install", "--quiet", *PACKAGES]
+    install: list[str | Path] = [there, "-m", "pip", "install", "--quiet", *PACKAGES]
     done = subprocess.run(install, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"bench-peers: VapourSynth can't be installed: {done.stderr.strip()[-300:]}")

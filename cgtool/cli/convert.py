@@ -231,7 +231,7 @@ def _list_unfinished(root: Path, *, clean: bool, as_json: bool) -> None:
     """Show, and perhaps remove, the work folders of conversions that were stopped."""
     from dataclasses import asdict
 
-    from cgtool.conversion.unfinished import WorkFolder, unfinished
+    from cgtool.conversion.pieces.unfinished import WorkFolder, unfinished
 
     found = unfinished(root)
     for one in found:

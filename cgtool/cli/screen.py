@@ -102,7 +102,7 @@ class Screen:
         """Say what is kept of a video that was stopped."""
         if self._job is None or self._job.target is None:
             return
-        from cgtool.conversion.unfinished import WorkFolder
+        from cgtool.conversion.pieces.unfinished import WorkFolder
 
         work = WorkFolder(self._job.target)
         if work.find({}) is not None and (done := len(work.done())):

@@ -18,7 +18,7 @@ from cgtool.conversion.jobs import Job
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.mapping import samples_of
 from cgtool.conversion.network import Network
-from cgtool.conversion.passage import Passage
+from cgtool.conversion.pieces.passage import Passage
 from cgtool.errors import EncoderError
 from cgtool.media.containers import CONTAINERS, CarriedStream, Container, carry
 from cgtool.media.encoders import EncoderChoice

@@ -13,8 +13,8 @@ from cgtool.config import SEGMENT_SECONDS, EnginePrecision
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.look import Look
 from cgtool.conversion.model import Model, choose_model
-from cgtool.conversion.segmented import Segmentation
-from cgtool.conversion.segments import Part
+from cgtool.conversion.pieces.segmented import Segmentation
+from cgtool.conversion.pieces.segments import Part
 from cgtool.errors import UsageError
 from cgtool.models.folder import folded
 

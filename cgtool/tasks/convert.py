@@ -20,8 +20,8 @@ from cgtool.conversion.jobs import Job, plan
 from cgtool.conversion.look import NEUTRAL, FullLook
 from cgtool.conversion.model import Model
 from cgtool.conversion.network import Network
+from cgtool.conversion.pieces.segmented import can_be_cut, convert_clip
 from cgtool.conversion.request import ConvertRequest
-from cgtool.conversion.segmented import can_be_cut, convert_clip
 from cgtool.conversion.still import convert_still
 from cgtool.errors import CgtoolError, OutputExistsError, unexpected
 from cgtool.media.containers import CONTAINERS, Container

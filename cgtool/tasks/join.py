@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from cgtool.conversion.unfinished import WorkFolder, fingerprint
+from cgtool.conversion.pieces.unfinished import WorkFolder, fingerprint
 from cgtool.errors import MediaError
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import EncoderChoice

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cgtool.conversion.unfinished import WorkFolder
+from cgtool.conversion.pieces.unfinished import WorkFolder
 from tests.media.probe import assert_same_times, make
 
 COMMAND = [sys.executable, "-m", "cgtool", "convert"]

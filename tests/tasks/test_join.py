@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cgtool.conversion.unfinished import WorkFolder
+from cgtool.conversion.pieces.unfinished import WorkFolder
 from cgtool.errors import MediaError, OutputExistsError
 from cgtool.media.joining import Joiner
 from cgtool.tasks.join import join

@@ -10,7 +10,7 @@ import pytest
 from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.conversion.look import NEUTRAL, FullLook
 from cgtool.conversion.network import Network
-from cgtool.conversion.passage import Passage, Shown
+from cgtool.conversion.pieces.passage import Passage, Shown
 from cgtool.media.reader import VideoReader
 from tests.media.samples import numbered
 

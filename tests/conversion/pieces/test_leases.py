@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cgtool.conversion import leases
-from cgtool.conversion.leases import holder, is_abandoned, take
+from cgtool.conversion.pieces import leases
+from cgtool.conversion.pieces.leases import holder, is_abandoned, take
 
 HOLD = """
 import sys
 from pathlib import Path
-from cgtool.conversion.leases import take
+from cgtool.conversion.pieces.leases import take
 lease = take(Path(sys.argv[1]))
 print("taken", flush=True)
 sys.stdin.read()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from cgtool.conversion.events import Event, Finished, Note
-from cgtool.conversion.unfinished import WorkFolder, unfinished
+from cgtool.conversion.pieces.unfinished import WorkFolder, unfinished
 from cgtool.errors import EngineError
 from cgtool.media.reader import VideoReader
 from cgtool.pictures import Image

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cgtool.conversion.segments import Plan
-from cgtool.conversion.unfinished import Segment, WorkFolder, fingerprint, unfinished
+from cgtool.conversion.pieces.segments import Plan
+from cgtool.conversion.pieces.unfinished import Segment, WorkFolder, fingerprint, unfinished
 from cgtool.errors import MediaError
 
 PLAN = Plan((0, 100, 200), Fraction(1, 50))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cgtool.conversion.segments import Part, cut, plan
+from cgtool.conversion.pieces.segments import Part, cut, plan
 from cgtool.errors import UsageError
 from cgtool.media.reader import VideoReader
 from tests.media.samples import numbered

@@ -20,11 +20,11 @@ from cgtool.conversion.clip import Clip, convert_whole, open_clip, stages_beside
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.events import Advanced, Note, Outcome
 from cgtool.conversion.jobs import Job
-from cgtool.conversion.leases import Lease
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import Network
-from cgtool.conversion.segments import Part, Plan, plan
-from cgtool.conversion.unfinished import Segment, WorkFolder, fingerprint
+from cgtool.conversion.pieces.leases import Lease
+from cgtool.conversion.pieces.segments import Part, Plan, plan
+from cgtool.conversion.pieces.unfinished import Segment, WorkFolder, fingerprint
 from cgtool.errors import CgtoolError, MediaError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media import ffmpeg

@@ -25,8 +25,8 @@ from typing import Any, cast
 import numpy as np
 
 from cgtool.change.smoothing import State
-from cgtool.conversion.leases import Lease, holder, is_abandoned, take
-from cgtool.conversion.segments import Plan
+from cgtool.conversion.pieces.leases import Lease, holder, is_abandoned, take
+from cgtool.conversion.pieces.segments import Plan
 from cgtool.errors import MediaError
 from cgtool.files import Reservation, write_whole
 from cgtool.media.joining import Piece

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from cgtool.change.measures import Measures
+    from cgtool.tasks.check_data import DataCheck
     from cgtool.tasks.export import Event as ExportEvent
     from cgtool.tasks.export import Exported
     from cgtool.tasks.measure import MeasuredFrame
@@ -222,6 +223,26 @@ def export(*names: str, **options: Unpack[ExportOptions]) -> list[Exported]:
     from cgtool.tasks.export import Exported
 
     return [event for event in export_events(*names, **options) if isinstance(event, Exported)]
+
+
+def check_data(data: FileName, sheet: FileName | None = None, workers: int = 2) -> DataCheck:
+    """Look at the images of a training before it begins, as it does itself; see `cgtool.tasks.check_data.check_data`.
+
+    Args:
+        data: Holds ``trainA`` and ``trainB``, and ``testA`` and ``testB`` if there are test images.
+        sheet: Where a contact sheet is written, a JPEG; None for none.
+        workers: Threads that decode.
+
+    Returns:
+        ``lines`` and ``warnings`` in words, ``copies`` as pairs of paths.
+
+    Raises:
+        UsageError: A folder is missing or holds no image, or both domains have the same one.
+        CgtoolError: The sheet can't be written.
+    """
+    from cgtool.tasks import check_data as task
+
+    return task.check_data(Path(data), _path(sheet), workers)
 
 
 def train_events(

@@ -21,6 +21,9 @@ ENGINE_PRECISIONS: tuple[EnginePrecision, ...] = ("fp32", "bf16", "fp16", "int8"
 MAX_AUTO_SIZE = 720
 """The network's short side in pixels never exceeds this when ``--size auto`` chooses it."""
 
+SEGMENT_SECONDS = 20.0
+"""Length of a long video's segments unless told otherwise: what is lost at most when a conversion is killed."""
+
 LEAST_CONTRAST = 0.92
 """Share of the source's contrast that guided detail keeps everywhere, unless a model was trained with less."""
 

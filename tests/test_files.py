@@ -239,7 +239,7 @@ def test_writers_do_not_take_each_others_newborn_files_for_leftovers(tmp_path: P
 
 @posix
 def test_a_newborn_file_that_was_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = files._lock
+    real = files.lock
     removed: list[Path] = []
 
     def late(descriptor: int) -> bool | None:
@@ -249,7 +249,7 @@ def test_a_newborn_file_that_was_removed_is_made_again(tmp_path: Path, monkeypat
             path.rmdir() if path.is_dir() else path.unlink()
         return real(descriptor)
 
-    monkeypatch.setattr(files, "_lock", late)
+    monkeypatch.setattr(files, "lock", late)
     write_whole(tmp_path / "file", b"mine")
     assert len(removed) == 2
     removed.clear()

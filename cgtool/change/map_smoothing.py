@@ -22,8 +22,11 @@ from cgtool.change.smoothing import (
     LEAST_TRUSTED,
     LIGHTING_LEVELS,
     LOCAL_SECONDS,
+    State,
     clamp,
     mean,
+    restored,
+    saved,
     trust,
 )
 from cgtool.pictures import Array, Image, Size, luma, reduced
@@ -64,6 +67,14 @@ class MapSmoother:
         self.smooth = smooth
         self._flow = FlowEstimator("fast")
         self._history: _History | None = None
+
+    def state(self) -> State:
+        """All that the next step depends on, as in `Smoother.state`."""
+        return saved(self._history)
+
+    def restore(self, state: State) -> None:
+        """Go on where another smoother was."""
+        self._history = restored(_History, state)
 
     def step(self, source: Image, maps: Array, pts_seconds: float) -> Array:
         """Smooth the next maps.

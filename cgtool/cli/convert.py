@@ -10,9 +10,9 @@ from typing import Any, cast
 import click
 
 from cgtool.backends.table import ENGINES, PRECISIONS
-from cgtool.config import Every
+from cgtool.config import SEGMENT_SECONDS, Every
 from cgtool.conversion.look import LARGEST_SIZE, MOST_APART, SMALLEST_SIZE, NetworkSize
-from cgtool.errors import UsageError
+from cgtool.errors import Terminated, UsageError
 
 
 class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic only in recent versions of click
@@ -64,7 +64,7 @@ class EveryType(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command()
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option("--to", metavar="DOMAIN", help="Domain to move to; picks model and direction. See `cgtool models list`.")
 @click.option("-o", "--output", metavar="PATH", help="Output file; folder for several inputs; - for standard output.")
 @click.option("--model", metavar="NAME|FOLDER|FILE", help="Use this model instead of the first that fits --to.")
@@ -137,6 +137,23 @@ class EveryType(click.ParamType):  # type: ignore[type-arg]
 @click.option("--end", type=TimeType(), metavar="TIME", help="End before here.")
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 @click.option("--skip-existing", is_flag=True, help="Leave existing outputs alone and call that done.")
+@click.option(
+    "--segment",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=SEGMENT_SECONDS,
+    show_default=True,
+    help="Make long videos in segments of about this length, which are kept if the rest is not; 0 for one piece.",
+)
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what an earlier run has kept.")
+@click.option("--part", metavar="I/N", help="Begin with the I-th N-th of the segments: others work on the rest.")
+@click.option(
+    "--list-unfinished",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Show what was stopped in this folder and below it, and stop.",
+)
+@click.option("--clean", is_flag=True, help="With --list-unfinished: remove what is shown.")
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Search folders below INPUT folders.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line on standard output.")
 @click.option(
@@ -159,6 +176,8 @@ def convert(
     quiet: bool,
     verbose: bool,
     dry_run: bool,
+    list_unfinished: Path | None,
+    clean: bool,
     **options: Any,  # noqa: ANN401  # the attributes of ConvertRequest, checked there
 ) -> None:
     """Move videos and images to another domain.
@@ -178,6 +197,13 @@ def convert(
     from cgtool.tasks.convert import convert as run
     from cgtool.tasks.convert import lay_out
 
+    if clean and list_unfinished is None:
+        raise UsageError("--clean removes what --list-unfinished DIR shows: give both")
+    if list_unfinished is not None:
+        _list_unfinished(list_unfinished, clean=clean, as_json=as_json)
+        return
+    if not inputs:
+        raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
     options.update(settle(ctx, {name: options[name] for name in ("overwrite", "skip_existing")}))
     if as_json and options["output"] == "-":
         raise UsageError("--json and -o - both write to standard output")
@@ -191,7 +217,33 @@ def convert(
     to_stdout = any(job.target is None and job.target_name is not None for job in batch.jobs)
     words = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     with Screen(**words, results_to_stderr=to_stdout, progress=progress) as screen:
-        for event in run(batch):
-            screen.show(event)
+        try:
+            for event in run(batch):
+                screen.show(event)
+        except (KeyboardInterrupt, Terminated):
+            screen.tell_how_to_go_on()
+            raise
         screen.summarize()
     ctx.exit(1 if screen.failed else 0)
+
+
+def _list_unfinished(root: Path, *, clean: bool, as_json: bool) -> None:
+    """Show, and perhaps remove, the work folders of conversions that were stopped."""
+    from dataclasses import asdict
+
+    from cgtool.conversion.pieces.unfinished import WorkFolder, unfinished
+
+    found = unfinished(root)
+    for one in found:
+        removed = clean and one.worker is None
+        if removed:
+            WorkFolder(one.output).remove()
+        if as_json:
+            click.echo(json.dumps({**asdict(one), "removed": removed}, default=str))
+            continue
+        state = f"{one.worker} works on it" if one.worker else "removed" if removed else f"of {one.source}"
+        megabytes, hours = one.nbytes / 1e6, one.age_seconds / 3600
+        size = f"{one.done} of {one.segments} segments, {megabytes:.1f} MB, {hours:.1f} hours old"
+        click.echo(f"{one.folder}: {size}, {state}")
+    if not found and not as_json:
+        click.echo(f"{root}: nothing is unfinished")

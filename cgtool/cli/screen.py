@@ -24,7 +24,8 @@ from rich.progress import (
 from rich.text import Text
 
 from cgtool.cli.progress import ProgressLines
-from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Result, Started
+from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Note, Result, Started
+from cgtool.conversion.jobs import Job
 
 _LONGEST_NAME = 30
 
@@ -69,6 +70,7 @@ class Screen:
                 transient=True,
                 expand=True,
             )
+        self._job: Job | None = None
         self._overall: TaskID | None = None
         self._file: TaskID | None = None
 
@@ -85,6 +87,9 @@ class Screen:
             self._start(event)
         elif isinstance(event, EngineOpened):
             self._tell_engine(event)
+        elif isinstance(event, Note):
+            if not self._quiet:
+                self._note(f"note: {event.text}")
         elif isinstance(event, Advanced):
             if self._progress is not None and self._file is not None:
                 total = event.estimated_frames
@@ -93,7 +98,18 @@ class Screen:
         elif isinstance(event, Finished):
             self._finish(event.result)
 
+    def tell_how_to_go_on(self) -> None:
+        """Say what is kept of a video that was stopped."""
+        if self._job is None or self._job.target is None:
+            return
+        from cgtool.conversion.pieces.unfinished import WorkFolder
+
+        work = WorkFolder(self._job.target)
+        if work.find({}) is not None and (done := len(work.done())):
+            self._note(f"{done} of {len(work.numbers)} segments are kept: the same command goes on from there")
+
     def _start(self, event: Started) -> None:
+        self._job = event.job
         if self._progress is None:
             return
         if event.total > 1 and self._overall is None:

@@ -43,6 +43,17 @@ def _check_data(ctx: click.Context, param: click.Parameter, value: Path | None) 
     ctx.exit()
 
 
+def _synonyms(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for one in value:
+        domain, _, words = one.partition("=")
+        parts = tuple(word.strip() for word in words.split(","))
+        if not all(parts):
+            raise click.BadParameter(f"{one!r} is no list of synonyms; write them as in winter=snow,frost")
+        found[domain.strip()] = (*found.get(domain.strip(), ()), *parts)
+    return found
+
+
 _FOLDER = click.Path(path_type=Path)
 _C = TypeVar("_C", bound=Callable[..., Any])
 
@@ -68,6 +79,13 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
 @click.option("--b", type=_FOLDER, help="Images of the second domain, instead of DATA/trainB.")
 @click.option(
     "--domains", callback=_two_domains, metavar="A,B", required=True, help="Both domains, as in summer,winter."
+)
+@click.option(
+    "--synonyms",
+    multiple=True,
+    callback=_synonyms,
+    metavar="DOMAIN=WORD,...",
+    help="Other names of a domain, which convert --to will know; once for each domain.",
 )
 @click.option("--name", required=True, help="Of the run and the model. The same name goes on with a run.")
 @click.option(
@@ -110,6 +128,7 @@ def train(
     a: Path | None,
     b: Path | None,
     domains: tuple[str, str],
+    synonyms: dict[str, tuple[str, ...]],
     name: str,
     preset: str,
     workers: int,
@@ -158,6 +177,7 @@ def train(
     request = TrainRequest(
         name=name,
         domains=domains,
+        synonyms=synonyms,
         folders=folders,
         config=config,
         test_folders=None if data is None else (data / "testA", data / "testB"),

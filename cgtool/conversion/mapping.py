@@ -17,6 +17,7 @@ from cgtool.change.hdr import HdrMaps
 from cgtool.change.map_smoothing import MapSmoother
 from cgtool.change.planes import PlaneChange
 from cgtool.change.rgb import RgbChange
+from cgtool.change.smoothing import State
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import Translated
 from cgtool.frame import Frame, PlanarFrame
@@ -63,6 +64,14 @@ class Mapping:
         self._to_hdr = to_hdr
         self._smoother = MapSmoother(look.smooth)
         self._change: PlaneChange | RgbChange | None = None
+
+    def state(self) -> State:
+        """All that the next frames depend on, as named arrays; empty if that is nothing."""
+        return self._smoother.state()
+
+    def restore(self, state: State) -> None:
+        """Go on where another one was."""
+        self._smoother.restore(state)
 
     def steady(self, frame: Translated) -> SteadyMaps:
         """Steady a frame's maps by the ones before."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from cgtool.config import EnginePrecision
+from cgtool.config import SEGMENT_SECONDS, EnginePrecision
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.look import Look
 from cgtool.conversion.model import Model, choose_model
+from cgtool.conversion.pieces.segmented import Segmentation
+from cgtool.conversion.pieces.segments import Part
 from cgtool.errors import UsageError
 from cgtool.models.folder import folded
 
@@ -35,6 +38,9 @@ class ConvertRequest(Look, Encoding):
         batch: Frames per call of the engine; None for what the engine likes best.
         overwrite: Replace existing outputs.
         skip_existing: Leave existing outputs alone and count that as done.
+        segment: Seconds of a long video that are made at a time, and kept if the rest is not; 0 for one piece.
+        resume: Go on with what an earlier run of the same has kept.
+        part: ``I/N``: begin with the I-th N-th of each video's segments, since others work on the rest.
 
     Raises:
         UsageError: A value that can't be, or options that exclude each other.
@@ -53,6 +59,9 @@ class ConvertRequest(Look, Encoding):
     batch: int | None = None
     overwrite: bool = False
     skip_existing: bool = False
+    segment: float = SEGMENT_SECONDS
+    resume: bool = True
+    part: str | None = None
 
     def __post_init__(self) -> None:
         Look.__post_init__(self)
@@ -61,6 +70,18 @@ class ConvertRequest(Look, Encoding):
             raise UsageError("--overwrite and --skip-existing exclude each other")
         if self.batch is not None and self.batch < 1:
             raise UsageError(f"--batch {self.batch} is no count of frames")
+        if not 0 <= self.segment < math.inf:
+            raise UsageError(f"--segment {self.segment} is no length in seconds")
+        if self.part is not None and not self.segment:
+            raise UsageError("--part needs segments: leave out --segment 0")
+        if self.part is not None and not self.resume:
+            raise UsageError("--part and --no-resume exclude each other: others' work would be lost")
+        _ = self.cutting
+
+    @property
+    def cutting(self) -> Segmentation:
+        """How videos are cut into segments."""
+        return Segmentation(self.segment, self.resume, None if self.part is None else Part.parse(self.part))
 
     @property
     def input_names(self) -> list[str]:

@@ -6,7 +6,7 @@ import functools
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cgtool.errors import UsageError
 from cgtool.media import ffmpeg
@@ -98,12 +98,18 @@ class EncoderChoice:
         pixel_format: FFmpeg's name of the pixel format of its frames.
         arguments: FFmpeg's arguments from ``-c`` on; ``{n}`` stands for the output stream's number.
         warnings: Sentences for the user.
+        copies: Its work is done: packets come, and are copied.
     """
 
     name: str
     pixel_format: str
     arguments: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    copies: bool = False
+
+    def copying(self) -> EncoderChoice:
+        """The same for a stream that this encoder has encoded already."""
+        return replace(self, arguments=("-c:{n}", "copy"), warnings=(), copies=True)
 
 
 def choose_encoder(

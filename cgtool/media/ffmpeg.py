@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import shlex
 import subprocess
@@ -121,3 +122,9 @@ def output_of(arguments: Sequence[str], timeout_seconds: float = 20) -> str | No
     except subprocess.TimeoutExpired:
         return None
     return done.stdout.decode("utf-8", errors="replace") if done.returncode == 0 else None
+
+
+@functools.cache
+def version() -> str:
+    """The program's name of itself."""
+    return (output_of(["-version"]) or "ffmpeg").splitlines()[0].partition(" Copyright")[0]

@@ -22,9 +22,9 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, _imaging
 
 from cgtool import pictures
 from cgtool.errors import MediaError
-from cgtool.media.image_metadata import read_dpi, read_exif
-from cgtool.media.image_modes import load_wide, to_srgb
 from cgtool.media.outputs import write_file
+from cgtool.media.stills.image_metadata import read_dpi, read_exif
+from cgtool.media.stills.image_modes import load_wide, to_srgb
 
 MAX_PIXELS = 2**28
 """Larger images are refused: 16384 x 16384, above every camera's, below what fills the memory of a desktop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -102,16 +103,18 @@ class VideoReader:
         self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
     ) -> None:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
+        self._path, self._span = Path(path), (start, end)
+        self._decoder = Decoder(self._path, start, end)
         self._small: tuple[Size, Graph] | None = None
-        self._decoder = Decoder(Path(path), start, end)
         self.warnings = self._decoder.warnings
         try:
-            self._decoded = self._decoder.frames()
-            first = next(self._decoded, None)
+            decoded = self._decoder.frames()
+            first = next(decoded, None)
             if first is None:
                 span = " in the given span" if start is not None or end is not None else ""
                 raise MediaError(f"holds no video frame that can be decoded{span}", path=path)
             self._first = first
+            self._coming: Iterator[VideoFrame] = itertools.chain([first], decoded)
             self._colour = self._read_colour(first)
             self._orientation = self._read_orientation(first)
             self.info = self._describe(first)
@@ -228,6 +231,15 @@ class VideoReader:
         """The span that is read, on the file's own clock; None where it is open."""
         return self._decoder.start_seconds, self._decoder.end_seconds
 
+    def begin_at(self, pts: int) -> None:
+        """Go on, or back, to the first frame at or after a timestamp; ``info`` stays as it is."""
+        self._coming = self._decoder.frames_from(pts + self._offset)
+
+    def packet_times(self) -> list[tuple[int, bool]]:
+        """The timestamp of every packet of the span, and whether decoding can begin there."""
+        with closing(Decoder(self._path, *self._span)) as decoder:
+            return [(ticks - self._offset, is_key) for ticks, is_key in decoder.packet_times()]
+
     def streams(self) -> list[SourceStream]:
         """Every stream of the file, in its order."""
         return [source_stream(stream) for stream in self._decoder.container.streams]
@@ -244,11 +256,9 @@ class VideoReader:
     def planar_frames(self) -> Iterator[PlanarFrame]:
         """Every presented frame in order, as decoded. Can be iterated once, and instead of `frames`.
 
-        Frames have the first one's size and format (``info.pixel_format``), which must not be None, and meaning
-        (``info.colour``).
+        Frames have the first one's size, format (``info.pixel_format``, which must not be None) and meaning.
         """
-        for frame, _ in self._as_decoded():
-            yield frame
+        return (frame for frame, _ in self._as_decoded())
 
     def planes_and_small(self, size: Size) -> Iterator[tuple[PlanarFrame, Image]]:
         """Every presented frame as `planar_frames` gives it, and beside it a small picture of it, made in one pass.
@@ -279,10 +289,13 @@ class VideoReader:
             yield PlanarFrame(name, planes, index, pts, self._decoder.time_base), frame
 
     def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
-        offset = round(self.info.origin_seconds / self._decoder.time_base)
-        for decoded in itertools.chain([self._first], self._decoded):
+        for decoded in self._coming:
             assert decoded.pts is not None
-            yield decoded, decoded.pts - offset
+            yield decoded, decoded.pts - self._offset
+
+    @property
+    def _offset(self) -> int:
+        return round(self.info.origin_seconds / self._decoder.time_base)
 
     def _as_first(self, frame: VideoFrame) -> VideoFrame:
         """A frame in the size and format of the first one, itself as a rule."""

@@ -67,6 +67,7 @@ class VideoWriter:
         as_decoded: Frames come as `PlanarFrame`s in the source's own pixel format, and their colours stay what they
             are: ffmpeg brings them to the encoder's (see `planes.keeps_colours`), dithered where bits are lost.
         extra_arguments: Further ffmpeg output arguments (``--ffmpeg-args``).
+        feed: ffmpeg's options for what comes to its standard input.
 
     Attributes:
         warnings: Sentences for the user; complete after ``finish``.
@@ -87,6 +88,7 @@ class VideoWriter:
         overwrite: bool = False,
         as_decoded: bool = False,
         extra_arguments: Sequence[str] = (),
+        feed: Sequence[str] = ("-fpsprobesize", "0", "-f", "nut"),
     ) -> None:
         self._overwrite = overwrite
         self._info = info
@@ -102,7 +104,8 @@ class VideoWriter:
         self._pictures: tempfile.TemporaryDirectory[str] | None = None
         try:
             filters = _filters(container, encoder, info, self._colour, self._pixel_format)
-            arguments = _arguments(container, encoder, info, self._colour, filters, self._clock, source)
+            arguments = ["-y", "-copyts", *feed, "-i", "pipe:0"]
+            arguments += _arguments(container, encoder, info, self._colour, filters, self._clock, source)
             if any(stream.is_attached for stream in source.carried):
                 self._pictures = tempfile.TemporaryDirectory(prefix="cgtool.")
                 arguments += _attachments(source, Path(self._pictures.name))
@@ -199,6 +202,10 @@ class VideoWriter:
                 self._nut.close()
         except (av.FFmpegError, OSError) as error:
             raise self._failure() from error
+        self._publish()
+
+    def _publish(self) -> None:
+        """Wait for ffmpeg, which has all it needs, and give the output its name."""
         self._ffmpeg.close_stdin()
         if self._ffmpeg.wait() != 0:
             raise self._failure()
@@ -239,19 +246,15 @@ def _arguments(
     clock: Clock,
     source: Source,
 ) -> list[str]:
-    """ffmpeg's arguments up to, but without, the output."""
-    arguments = ["-y", "-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0"]
-    arguments += _source_input(info.origin_seconds + clock.moved_seconds, source)
+    """ffmpeg's arguments after its first input, and up to, but without, the output."""
+    arguments = _source_input(info.origin_seconds + clock.moved_seconds, source)
     carried = {stream.index: stream.arguments for stream in source.carried if not stream.is_attached}
     indices = sorted([info.stream_index, *carried])
     for number, index in enumerate(indices):
         if index == info.stream_index:
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
-            arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
-            arguments += [f"-filter:{number}", filters]
-            if encoder.name == "ffv1" and container.muxer == "matroska" and colour.full_range:
-                # FFV1 itself knows no range, so ffmpeg would scale to the limited one; Matroska can say which it is.
-                arguments += [f"-color_range:{number}", "pc"]
+            if not encoder.copies:
+                arguments += _encoding(number, container, encoder, filters, colour, clock)
             arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:
                 arguments += [f"-metadata:s:{number}", f"{tag}="]
@@ -274,6 +277,18 @@ def _arguments(
             arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
     if container.muxer == "avi" and encoder.name == "libx264":
         arguments += ["-bf", "0"]  # AVI has no room for the reordering that B-frames need
+    return arguments
+
+
+def _encoding(
+    number: int, container: Container, encoder: EncoderChoice, filters: str, colour: Colour, clock: Clock
+) -> list[str]:
+    """ffmpeg's arguments on how the output's stream of this number is encoded, beside the encoder's own."""
+    arguments = [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
+    arguments += [f"-filter:{number}", filters]
+    if encoder.name == "ffv1" and container.muxer == "matroska" and colour.full_range:
+        # FFV1 itself knows no range, so ffmpeg would scale to the limited one; Matroska can say which it is.
+        arguments += [f"-color_range:{number}", "pc"]
     return arguments
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cgtool.backends import machine
 from cgtool.errors import Terminated, UsageError
-from cgtool.models.folder import check_domains, check_name
+from cgtool.models.folder import check_domains, check_name, check_synonyms
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
 from cgtool.training.data.check import DataCheck, look_at_data
@@ -54,6 +54,7 @@ class TrainRequest:
         init: Warm start to begin a new run with.
         save_init: Where a warm start is written when the training ends or stops.
         allow_change: Go on even where that is not exact.
+        synonyms: Other names of the domains, by domain, for ``convert --to``.
         command: How it was asked for, to be recorded.
     """
 
@@ -75,6 +76,7 @@ class TrainRequest:
     init: Path | None = None
     save_init: Path | None = None
     allow_change: bool = False
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     command: str | None = None
 
     @property
@@ -165,6 +167,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
     """
     check_name(request.name)
     check_domains(request.domains)
+    check_synonyms(request.domains, request.synonyms)
     if request.save_init is not None:
         check_save_init(request.save_init)
     with closing(join(request.config.device)) as world:
@@ -185,6 +188,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
             data=(DomainRecord.of(a), DomainRecord.of(b)),
             total_steps=config.steps or config.epochs * steps_per_epoch,
             processes=world.size,
+            synonyms=request.synonyms,
             command=request.command,
             hardware=f"{world.size} x {machine.cuda_devices()[world.device.index or 0]}"
             if world.device.type == "cuda"

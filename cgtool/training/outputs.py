@@ -1,4 +1,4 @@
-"""The outputs of a run: metrics, samples, plot, report and models, written while it trains and when it stops."""
+"""The outputs of a run: metrics, samples, report and models, written while it trains and when it stops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from cgtool.training.data.check import DataCheck
 from cgtool.training.data.sheet import write_sheet
 from cgtool.training.files.metrics import MetricsLog, read_judgements, read_metrics
 from cgtool.training.files.model import publish_model, save_model, steps_of
-from cgtool.training.files.plot import plot_losses
 from cgtool.training.files.report import write_report
 from cgtool.training.files.samples import Sampler
 from cgtool.training.judge.judge import Judge
@@ -27,7 +26,7 @@ from cgtool.training.state import TrainState
 class Outputs:
     """Writes a run's folder and its model, in the main process. Use it as a context manager.
 
-    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `data.jpg`, `tensorboard/`, `samples/`, `losses.png`,
+    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `data.jpg`, `tensorboard/`, `samples/`,
     `report.html`, `models/` and `best/`; checkpoints are written by the loop.
 
     Attributes:
@@ -95,12 +94,16 @@ class Outputs:
         self.write_report()
 
     def write_report(self) -> None:
-        """Bring the plot and the report up to date."""
-        steps = self._metrics()
-        with _told(self._folder / "losses.png") as path:
-            plot_losses(steps, path)
+        """Bring the report up to date."""
         with _told(self.report) as path:
-            write_report(path, self._record.name, self._record.to_json(), steps)
+            write_report(
+                path,
+                self._record.name,
+                self._record.to_json(),
+                self._metrics(),
+                self.judgements(),
+                keep_best=self._best is not None,
+            )
 
     def judge(self) -> Judgement | None:
         """Judge the generators, unless this step was; keep the model if it is the best so far."""

@@ -320,6 +320,15 @@ def test_every_option_of_the_configuration_is_on_the_command_line() -> None:
     assert [p.name for p in train.params if isinstance(p, click.Option) and not p.help] == []
 
 
+def test_synonyms_are_the_models(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    invoke(*command(data, "--steps=1", "--synonyms=blue=azure, navy", "--synonyms", "red=ruby")[1:])
+    assert read_model_folder(tmp_path / "engines" / "toy").synonyms == {"blue": ("azure", "navy"), "red": ("ruby",)}
+    for bad, words in (("blue", "is no list of synonyms"), ("blue=a,,b", "is no list"), ("pink=x", "synonyms are of")):
+        result = CliRunner().invoke(train, command(data, f"--synonyms={bad}")[1:])
+        assert words in f"{result.output}{result.exception}"
+
+
 def test_data_are_looked_at_without_a_training(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     output = invoke("--check-data", str(data))

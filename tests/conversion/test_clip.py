@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cgtool.backends.identity.backend import IdentityBackend
-from cgtool.conversion.clip import convert_clip
+from cgtool.conversion.clip import convert_whole, open_clip
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.events import Advanced, Outcome
 from cgtool.conversion.jobs import Job
@@ -29,11 +29,11 @@ TEST_PICTURE = "testsrc=size=66x50:rate=10:duration=0.4,noise=alls=20:allf=t"
 
 def run(source: Path, target: Path, look: FullLook = NEUTRAL, **encoding: Any) -> Outcome:  # noqa: ANN401
     network = Network(IdentityBackend(), look.size, 286)
-    running = convert_clip(Job(source, target), network, look, Encoding(**encoding), overwrite=False)
     outcome: list[Outcome] = []
 
     def keep() -> Generator[Advanced, None, None]:
-        outcome.append((yield from running))
+        with open_clip(Job(source, target), network, look, Encoding(**encoding), overwrite=False) as clip:
+            outcome.append((yield from convert_whole(clip)))
 
     assert [event.frames for event in keep()][-1] == outcome[0].frames
     return outcome[0]

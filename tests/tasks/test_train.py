@@ -169,8 +169,9 @@ def test_a_run_folder_holds_what_one_may_want_to_see(tmp_path: Path, data: Path)
         assert grid.size == (2 * 4 * (3 * 36 + 6) + 18, 20 + 2 * (3 * 36 + 6))
     page = (folder / "report.html").read_text()
     pictures = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page)
-    assert len(pictures) == 4
-    assert base64.b64decode(pictures[1][1]) == samples[-1].read_bytes()
+    assert [base64.b64decode(data) for _, data in pictures] == [
+        path.read_bytes() for path in (*samples, folder / "data.jpg")
+    ]
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 

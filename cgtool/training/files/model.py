@@ -35,6 +35,7 @@ def save_model(folder: Path, record: RunRecord, state: TrainState, provenance: M
         training_scale=record.config.load_size,
         defaults=settings_of(record.config),
         provenance=provenance,
+        synonyms=record.synonyms,
         overwrite=True,
     )
     return aside

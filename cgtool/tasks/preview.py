@@ -9,6 +9,7 @@ import math
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -24,7 +25,7 @@ from cgtool.conversion.look import FullLook
 from cgtool.conversion.mapping import Mapping
 from cgtool.conversion.model import Model
 from cgtool.conversion.moments import Clip, Moment, begins, describe, read_moment
-from cgtool.conversion.network import Network
+from cgtool.conversion.network import Network, Translated
 from cgtool.conversion.rendering import Rendering
 from cgtool.conversion.request import PreviewRequest
 from cgtool.errors import CgtoolError, MediaError
@@ -43,6 +44,12 @@ _LARGEST = 1280
 _LARGEST_MOVING = 640
 _MOMENTS = 5
 _STRENGTHS = (0.5, 1.0)
+
+
+_THREADS = 2
+
+_Result = tuple[Sequence[Image], dict[str, str | None]]
+"""A moment's frames in one of the ways, and the pictures of them."""
 
 
 @dataclass(frozen=True)
@@ -166,20 +173,15 @@ def _look_at(job: Job, looks: Sequence[tuple[Model, Network, FullLook]], request
     told = []
     for model, network, look in looks:
         ways = choices(model, look)
-        changed, spent = [], math.inf
-        for moment in moments:
-            begin = time.perf_counter()
-            changed.append(list(_changed(moment, network, ways)))
-            spent = min(spent, (time.perf_counter() - begin) / len(moment.frames))  # others warm the engine up
+        changed, spent = _changed(moments, network, ways)
         for number, way in enumerate(ways):
             results = [moment[number] for moment in changed]
-            pairs = zip(results, moments, strict=True)
             told.append(
                 {
                     "name": way.name,
                     "command": command(job, model, way, request, several=len(looks) > 1),
-                    "after": [_pictures(pixels, moment.rate) for pixels, moment in pairs],
-                    **_estimate(job, clip, results, moments, spent, request),
+                    "after": [shown for _, shown in results],
+                    **_estimate(job, clip, [pixels for pixels, _ in results], moments[0].rate, spent, request),
                 }
             )
     return {
@@ -191,25 +193,49 @@ def _look_at(job: Job, looks: Sequence[tuple[Model, Network, FullLook]], request
     }
 
 
-def _changed(moment: Moment, network: Network, ways: Sequence[Choice]) -> Iterator[list[Image]]:
-    """A moment's frames in each of the ways; the network sees them once."""
-    size = Size.of(moment.frames[0].pixels)
-    network.expect(size)
-    translated = []
+def _changed(moments: Sequence[Moment], network: Network, ways: Sequence[Choice]) -> tuple[list[list[_Result]], float]:
+    """Each moment in each of the ways, and seconds per frame. The network sees frames once, while others are finished.
+
+    The first moment warms the engine up and does not count, where there are others.
+    """
+    began, counted = time.perf_counter(), 0
+    with ThreadPoolExecutor(_THREADS) as pool:
+        waiting = []
+        for number, moment in enumerate(moments):
+            translated = _translated(moment, network)
+            if number == 0 and len(moments) > 1:
+                began = time.perf_counter()
+            else:
+                counted += len(moment.frames)
+            waiting.append(pool.submit(_finished, moment, translated, network, ways))
+        results = [one.result() for one in waiting]
+    return results, (time.perf_counter() - began) / counted
+
+
+def _translated(moment: Moment, network: Network) -> list[Translated]:
+    network.expect(Size.of(moment.frames[0].pixels))
+    translated: list[Translated] = []
     for first in range(0, len(moment.frames), network.batch):
         translated += network.infer([network.shrink(frame) for frame in moment.frames[first : first + network.batch]])
+    return translated
+
+
+def _finished(
+    moment: Moment, translated: Sequence[Translated], network: Network, ways: Sequence[Choice]
+) -> list[_Result]:
+    shown: list[list[Image]] = []
     if network.maps is not None:
-        knots = network.maps.knots
+        size, knots = Size.of(moment.frames[0].pixels), network.maps.knots
         mappings = [Mapping(way.look, knots, size, None) for way in ways]
         maps = [mappings[0].steady(frame) for frame in translated]
         for mapping in mappings:
             finished = (mapping.finish(frame) for frame in maps)
-            yield [frame.pixels for frame in finished if isinstance(frame, Frame)]
-        return
-    renderings = [Rendering(way.look) for way in ways]
-    steadied = [renderings[0].steady(frame) for frame in translated]
-    for rendering in renderings:
-        yield [rendering.finish(frame).pixels for frame in steadied]
+            shown.append([frame.pixels for frame in finished if isinstance(frame, Frame)])
+    else:
+        renderings = [Rendering(way.look) for way in ways]
+        steadied = [renderings[0].steady(frame) for frame in translated]
+        shown = [[rendering.finish(frame).pixels for frame in steadied] for rendering in renderings]
+    return [(pixels, _pictures(pixels, moment.rate)) for pixels in shown]
 
 
 def _pictures(frames: Sequence[Image], rate: Fraction) -> dict[str, str | None]:
@@ -225,7 +251,7 @@ def _estimate(
     job: Job,
     clip: Clip,
     results: Sequence[Sequence[Image]],
-    moments: Sequence[Moment],
+    rate: Fraction,
     seconds_per_frame: float,
     request: PreviewRequest,
 ) -> dict[str, float | None]:
@@ -235,9 +261,9 @@ def _estimate(
     container = CONTAINERS[job.target.suffix.lower()]
     encoder = request.encoder(container, Size(2, 2), None)
     begin = time.perf_counter()
-    # Every other moment will do, and half of a second of each.
-    parts = [pixels[: math.ceil(len(pixels) / 2)] for pixels in results[::2]]
-    each = bytes_per_frame([[_even(one) for one in part] for part in parts], moments[0].rate, encoder)
+    # Two moments will do, and half of a second of each.
+    parts = [pixels[: math.ceil(len(pixels) / 2)] for pixels in (results[1::2] or results)]
+    each = bytes_per_frame([[_even(one) for one in part] for part in parts], rate, encoder)
     scale = clip.size.pixels / Size.of(results[0][0]).pixels
     encoding = (time.perf_counter() - begin) / sum(len(part) for part in parts)
     # Decoding, the network and encoding overlap, but share the cores: their sum is nearer than their maximum.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast
 from cgtool.conversion.events import Event, Finished, Result
 from cgtool.conversion.model import Model as Model
 from cgtool.conversion.model import choose_model as choose_model
-from cgtool.conversion.request import ConvertRequest, FileName, WatchRequest
+from cgtool.conversion.request import ConvertRequest, FileName, PreviewRequest, WatchRequest
 from cgtool.errors import CgtoolError as CgtoolError
 from cgtool.errors import UsageError as UsageError
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cgtool.tasks.export import Exported
     from cgtool.tasks.measure import MeasuredFrame
     from cgtool.tasks.models import ModelRow
+    from cgtool.tasks.preview import Event as PreviewEvent
     from cgtool.tasks.train import Event as TrainEvent
     from cgtool.tasks.train import Finished as TrainFinished
 
@@ -102,6 +103,31 @@ def watch_events(request: WatchRequest) -> Iterator[Event]:
     from cgtool.tasks import watch as task
 
     return task.watch(request)
+
+
+@_takes(PreviewRequest)
+def preview_events(request: PreviewRequest) -> Iterator[PreviewEvent]:
+    """Make a page that shows moments of clips, changed in several ways, and tell what happens.
+
+    The keywords are `cgtool.conversion.request.PreviewRequest`'s attributes; see `cgtool.tasks.preview.preview`.
+    """
+    from cgtool.tasks import preview as task
+
+    return task.preview(request)
+
+
+@_takes(PreviewRequest)
+def preview(request: PreviewRequest) -> Path:
+    """Make the page of `preview_events`; where it is. An input that can't be read is left out, and logged."""
+    from cgtool.tasks import preview as task
+
+    path = Path()
+    for event in task.preview(request):
+        if isinstance(event, task.Looked) and event.error is not None:
+            logger.warning("%s", event.error)
+        elif isinstance(event, task.PageWritten):
+            path = event.path
+    return path
 
 
 def models(engines_dir: FileName | None = None) -> list[ModelRow]:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "join": "cgtool.cli.join:join",
     "measure": "cgtool.cli.measure:measure",
     "models": "cgtool.cli.models:models",
+    "preview": "cgtool.cli.preview:preview",
     "train": "cgtool.cli.train:train",
     "watch": "cgtool.cli.watch:watch",
 }
@@ -36,6 +37,7 @@ _SUMMARIES = {
     "join": "Join the segments of videos that several machines have made.",
     "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
+    "preview": "Show moments of clips, changed in several ways, in a page.",
     "train": "Train a model on two folders of images, without pairs.",
     "watch": "Convert what appears in a folder.",
 }

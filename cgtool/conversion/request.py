@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -127,3 +127,30 @@ class WatchRequest(ConvertRequest):
             raise UsageError("watching leaves results that exist as they are", hint="Leave --overwrite out")
         if not 0 <= self.settle < float("inf"):
             raise UsageError(f"--settle {self.settle} is no number of seconds")
+
+
+@dataclass(frozen=True)
+class PreviewRequest(ConvertRequest):
+    """A preview of a conversion, in a page. ``output`` is the page, by default ``preview.html``; it is replaced.
+
+    Attributes:
+        domains: Further domains to move to, beside ``to``.
+
+    Raises:
+        UsageError: A value that can't be.
+    """
+
+    _: KW_ONLY
+    domains: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if Path(self.output or "preview.html").suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"-o {self.output} is no page", hint="Its name must end in .html")
+        if self.domains and self.model is not None:
+            raise UsageError("--model leads to one domain: give one --to")
+
+    def choose_models(self) -> list[Model]:
+        """The model of each domain; see `choose_model`."""
+        others = [replace(self, to=domain, domains=()).choose_model() for domain in self.domains]
+        return [self.choose_model(), *others]

@@ -25,7 +25,7 @@ from cgtool.media.encoders import choose_encoder
 from cgtool.media.ffmpeg import executable
 from cgtool.media.reader import VideoReader
 from tests.benchmarks.pipeline import Cost, cost
-from tests.benchmarks.transcode import ENGINE, WARM_STARTS
+from tests.benchmarks.transcode import ENGINE
 from tests.demo import bunny
 
 PACKAGES = ("vapoursynth", "vapoursynth-mlrt-ov", "vapoursynth-bestsource")
@@ -100,9 +100,9 @@ def peer(python: Path, clip: Path, network: Path, target: Path) -> None:
     assert frames.wait() == 0
 
 
-def ours(clip: Path, target: Path, to: str, *options: str) -> None:
+def ours(clip: Path, target: Path, to: str) -> None:
     command: list[str | Path] = [sys.executable, "-m", "cgtool", "convert", clip, "--to", to, "--engine", ENGINE]
-    subprocess.run([*command, *options, "-o", target, "--overwrite", "--quiet"], check=True)
+    subprocess.run([*command, "-o", target, "--overwrite", "--quiet"], check=True)
 
 
 def measured(work: Callable[[], None], frames: int) -> Cost:
@@ -120,19 +120,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", default=sys.executable, help="A Python of 3.12 or newer.")
     parser.add_argument("--clip", type=Path, help="The clip; by default Big Buck Bunny.")
-    parser.add_argument("--to", default="winter")
-    parser.add_argument("--maps", default=str(WARM_STARTS / "summer2winter"), help="A model that gives maps.")
+    parser.add_argument("--maps", default="winter", metavar="DOMAIN", help="Where a model that gives maps leads.")
+    parser.add_argument("--pictures", default="monet", metavar="DOMAIN", help="Where a model that draws leads.")
     arguments = parser.parse_args()
     python = environment(arguments.python)
     with tempfile.TemporaryDirectory() as name:
         clip, target = arguments.clip or bunny(), Path(name) / "out.mp4"
         with VideoReader(clip) as reader:
             frames = sum(1 for _ in reader.planar_frames())
-        network = export(Path(name) / "plain.onnx", arguments.to)
+        network = export(Path(name) / "plain.onnx", arguments.pictures)
         costs = {
             "VapourSynth, vs-mlrt": measured(lambda: peer(python, clip, network, target), frames),
-            "cgtool, maps": measured(lambda: ours(clip, target, arguments.to, "--model", arguments.maps), frames),
-            "cgtool, pictures": measured(lambda: ours(clip, target, arguments.to), frames),
+            "cgtool, maps": measured(lambda: ours(clip, target, arguments.maps), frames),
+            "cgtool, pictures": measured(lambda: ours(clip, target, arguments.pictures), frames),
         }
     table = Table("way", "frames/s", "CPU ms per frame", "frames/s over the peer's", title=f"{frames} frames")
     first = next(iter(costs.values()))

@@ -147,7 +147,7 @@ def recipe(clip: Path, folder: Path, model: Model, size: Size) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, help="The clip; by default Big Buck Bunny.")
-    parser.add_argument("--to", default="winter")
+    parser.add_argument("--to", default="monet", help="Where a model that draws pictures leads.")
     parser.add_argument("--json", type=Path, help="Write the figures here as well.")
     arguments = parser.parse_args()
     clip = arguments.clip or bunny()

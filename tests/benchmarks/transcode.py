@@ -26,7 +26,6 @@ from tests.benchmarks.pipeline import Cost, cost, pipeline
 from tests.demo import bunny
 
 ENGINE = "openvino"
-WARM_STARTS = Path(__file__).parents[1] / "warmstarts"
 
 
 def transcode(clip: Path, target: Path, frames: int) -> int:
@@ -36,17 +35,17 @@ def transcode(clip: Path, target: Path, frames: int) -> int:
     return frames
 
 
-def convert(clip: Path, target: Path, to: str, name: str | None, every: Every) -> Cost:
+def convert(clip: Path, target: Path, to: str, every: Every) -> Cost:
     """A conversion, the second one: what the first use of a model prepares is there, and its engine is open."""
-    model = choose_model(to, name, None)
+    model = choose_model(to)
     pipeline(clip, target, model, open_backend(model.source, EngineRequest(ENGINE)))
     opened = open_backend(model.source, EngineRequest(ENGINE))
     return cost(lambda: pipeline(clip, target, model, opened, every).frames)
 
 
-def peak_megabytes(clip: Path, target: Path, to: str, name: str | None) -> int:
+def peak_megabytes(clip: Path, target: Path, to: str) -> int:
     """The largest resident memory of ``cgtool convert`` in a process of its own, without its ffmpeg's."""
-    options = ["--engine", ENGINE, "-o", str(target), "--overwrite", *([] if name is None else ["--model", name])]
+    options = ["--engine", ENGINE, "-o", str(target), "--overwrite"]
     command: list[str | Path] = [sys.executable, "-m", "tests.benchmarks.peak_memory", "convert", clip, "--to", to]
     command += options
     done = subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True)
@@ -56,26 +55,26 @@ def peak_megabytes(clip: Path, target: Path, to: str, name: str | None) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, help="The clip; by default Big Buck Bunny.")
-    parser.add_argument("--to", default="winter")
-    parser.add_argument("--maps", default=str(WARM_STARTS / "summer2winter"), help="A model that gives maps.")
+    parser.add_argument("--maps", default="winter", metavar="DOMAIN", help="Where a model that gives maps leads.")
+    parser.add_argument("--pictures", default="monet", metavar="DOMAIN", help="Where a model that draws leads.")
     arguments = parser.parse_args()
     clip = arguments.clip or bunny()
     columns = ("frames/s", "CPU ms per frame", "CPU over the transcode's", "peak MB")
     table = Table("way", *columns, title=f"{clip.name}, {len(os.sched_getaffinity(0))} cores")
     with tempfile.TemporaryDirectory() as name:
         target = Path(name) / "out.mp4"
-        ways: dict[str, tuple[str | None, Every]] = {
+        ways: dict[str, tuple[str, Every]] = {
             "maps": (arguments.maps, 1),
             "maps, --every auto": (arguments.maps, "auto"),
-            "pictures": (None, 1),
+            "pictures": (arguments.pictures, 1),
         }
-        costs = {way: convert(clip, target, arguments.to, *which) for way, which in ways.items()}
+        costs = {way: convert(clip, target, *which) for way, which in ways.items()}
         plain = cost(lambda: transcode(clip, target, costs["maps"].frames))
         table.add_row("plain transcode", f"{plain.fps:.1f}", f"{plain.cpu_ms_per_frame:.1f}", "1.00", "")
-        for way, (model, _) in ways.items():
+        for way, (to, _) in ways.items():
             one = costs[way]
             ratio = one.cpu_seconds / plain.cpu_seconds
-            memory = peak_megabytes(clip, target, arguments.to, model)
+            memory = peak_megabytes(clip, target, to)
             row = (f"{one.fps:.1f}", f"{one.cpu_ms_per_frame:.1f}", f"{ratio:.2f}", f"{memory}")
             table.add_row(way, *row)
     Console(width=120).print(table)

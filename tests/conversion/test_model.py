@@ -29,9 +29,9 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def test_a_models_wishes_become_its_look() -> None:
-    defaults = read_model_folder(ENGINES / "summer2winter").defaults
-    model = choose_model("WINTER", "summer2winter")
-    assert (model.name, model.target) == ("summer2winter", "winter")
+    defaults = read_model_folder(ENGINES / "photo2monet").defaults
+    model = choose_model("MONET", "photo2monet")
+    assert (model.name, model.target) == ("photo2monet", "monet")
     look = model.look
     assert (look.size, look.smooth, look.texture) == (defaults.size, defaults.smooth, defaults.texture)
     assert look.contrast == defaults.contrast

@@ -337,7 +337,7 @@ def test_an_engine_of_one_size_is_compared_and_timed_at_that_size(compiled: Path
     (spec,) = plan(asked(compiled, format="onnx"), None)
     spec = replace(spec, shapes=shapes)
     with pytest.raises(EngineError, match="not kept"):
-        prove(spec, Built([b""], {}), photographs(None, spec))
+        prove(spec, Built([b""], {}), photographs(None, spec), sample_of(spec.source, shapes))
 
 
 # 8-bit integers

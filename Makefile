@@ -12,7 +12,7 @@ NEWEST_PYTHON ?= $(shell $(PYTHON) tests/pythons.py newest)
 # tests that need it are skipped.
 EXTRAS ?= all,test
 
-.PHONY: demo test test-slow test-gpu test-tensorrt test-oldest test-newest coverage check bench bench-train clean
+.PHONY: demo test test-slow test-gpu test-tensorrt test-oldest test-newest coverage check bench bench-peers bench-train clean
 
 demo: $(BASE)
 	$(BIN)/python -m tests.demo
@@ -61,9 +61,14 @@ check: $(DEV)
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 bench: $(DEV)
+	$(BIN)/python -m tests.benchmarks.transcode
 	$(BIN)/python -m tests.benchmarks.pipeline
 	$(BIN)/python -m tests.benchmarks.engines
 	$(BIN)/python -m tests.benchmarks.train_speed
+
+# Beside VapourSynth, which gets an environment of its own and needs Python 3.12 or newer.
+bench-peers: $(DEV)
+	$(BIN)/python -m tests.benchmarks.peers --python $(NEWEST_PYTHON)
 
 bench-train: $(DEV)
 	$(BIN)/python -m tests.benchmarks.train_speed
@@ -82,5 +87,5 @@ $(DEV): $(BASE)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest build dist demo .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-peers build dist demo .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
 	find cgtool tests -name __pycache__ -type d -prune -exec rm -rf {} +

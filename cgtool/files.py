@@ -211,7 +211,7 @@ def _remove_if_dead(path: Path, target: Path) -> None:
     mode = os.O_RDONLY if path.is_dir() else os.O_RDWR
     descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not _lock(descriptor):
+        if not lock(descriptor):
             return
         # Still locked while it is removed: nobody can begin to use it in between.
         if path.is_dir():
@@ -227,7 +227,7 @@ def _hold(descriptor: int, path: Path) -> bool:
     """Lock a temporary file or folder that was just made; False if another process took it for a leftover first."""
     if os.name == "nt":
         return True
-    if _lock(descriptor) is False:
+    if lock(descriptor) is False:
         return False
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
@@ -237,13 +237,13 @@ def _hold(descriptor: int, path: Path) -> bool:
 
 if os.name == "nt":
 
-    def _lock(descriptor: int) -> bool | None:
+    def lock(descriptor: int) -> bool | None:
         """Windows has no such locks: nothing can be told."""
         return None
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> bool | None:
+    def lock(descriptor: int) -> bool | None:
         """Lock an open file or folder without waiting.
 
         Returns:

@@ -15,22 +15,31 @@ import click
 
 from cgtool import __version__
 from cgtool.cli import debug
+from cgtool.cli.setup import settings
 from cgtool.errors import CgtoolError, Terminated, unexpected
 
 # Command -> where it is. Nothing of a command is imported before it is called: --help must be instant.
 _COMMANDS = {
+    "completion": "cgtool.cli.setup.completion:completion",
     "convert": "cgtool.cli.convert:convert",
     "export": "cgtool.cli.export:export",
+    "join": "cgtool.cli.join:join",
     "measure": "cgtool.cli.measure:measure",
     "models": "cgtool.cli.models:models",
+    "preview": "cgtool.cli.preview:preview",
     "train": "cgtool.cli.train:train",
+    "watch": "cgtool.cli.watch:watch",
 }
 _SUMMARIES = {
+    "completion": "Print what makes bash, zsh or fish complete commands and options.",
     "convert": "Move videos and images to another domain.",
     "export": "Compile models to engines, each proven against PyTorch.",
+    "join": "Join the segments of videos that several machines have made.",
     "measure": "Measure a converted clip: warp error, flicker, sharpness.",
     "models": "List models, and import the reference CycleGAN's checkpoints.",
+    "preview": "Show moments of clips, changed in several ways, in a page.",
     "train": "Train a model on two folders of images, without pairs.",
+    "watch": "Convert what appears in a folder.",
 }
 
 
@@ -50,7 +59,7 @@ class LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, name = _COMMANDS[cmd_name].split(":")
-        return _with_debug(cast(click.Command, getattr(importlib.import_module(module), name)))
+        return _prepared(cast(click.Command, getattr(importlib.import_module(module), name)), cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands in the help without importing them."""
@@ -58,12 +67,17 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, _SUMMARIES[name]) for name in _COMMANDS])
 
 
-def _with_debug(command: click.Command) -> click.Command:
-    """Give a command, and those below it, the option that all have."""
-    if not any(parameter.name == "debug" for parameter in command.params):
-        command.params.append(debug.option())
-    for below in command.commands.values() if isinstance(command, click.Group) else ():
-        _with_debug(below)
+def _prepared(command: click.Command, path: str) -> click.Command:
+    """Give a command, and those below it, the options that all have, and its other options their variables."""
+    if any(parameter.name == "debug" for parameter in command.params):
+        return command  # prepared already
+    command.params.append(debug.option())
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            _prepared(below, f"{path} {name}")
+    elif any(isinstance(parameter, click.Option) and parameter.name != "debug" for parameter in command.params):
+        settings.name_variables(command, path)
+        command.params.extend(settings.options())
     return command
 
 
@@ -76,7 +90,7 @@ def cli() -> None:
     """
 
 
-_with_debug(cli)
+_prepared(cli, "")
 
 
 def main() -> NoReturn:

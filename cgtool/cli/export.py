@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from cgtool.backends.table import FORMATS
+from cgtool.cli.setup.settings import COMMAND_LINE, origins, settle
 from cgtool.config import EnginePrecision
 from cgtool.errors import UsageError
 
@@ -131,7 +132,7 @@ def export(
         models=models,
         to=to,
         format=format_,
-        precision=_one_of(fp16=fp16, fp32=fp32, bf16=bf16, int8=int8),
+        precision=_one_of(**settle(ctx, {"fp16": fp16, "fp32": fp32, "bf16": bf16, "int8": int8})),
         smallest=smallest,
         best=best,
         largest=largest,
@@ -151,6 +152,9 @@ def export(
     specs = task.plan(request, engines_dir)
     if dry_run:
         _show_plan(specs, as_json=as_json)
+        for option, place in origins(ctx).items():
+            if not as_json and place != COMMAND_LINE:
+                click.echo(f"--{option}: {place}")
         return
     done = _run(specs, request, as_json=as_json)
     damaged = not models and _tell_damaged(engines_dir)

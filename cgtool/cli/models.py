@@ -15,6 +15,7 @@ from cgtool.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from cgtool.models.folder import ModelFolder
     from cgtool.tasks.models import EngineRow
 
 
@@ -47,6 +48,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_
             described = {
                 "name": row.model.name,
                 "domains": row.model.domains,
+                "synonyms": dict(row.model.synonyms),
                 "targets": [row.model.target(direction) for direction in row.model.directions],
                 "size": row.model.defaults.size,
                 "training_scale": row.model.training_scale,
@@ -61,7 +63,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_
         for row in rows:
             table.add_row(
                 Text(row.model.name),
-                " ".join(row.model.target(direction) for direction in row.model.directions),
+                " ".join(_named(row.model, row.model.target(direction)) for direction in row.model.directions),
                 f"{row.model.defaults.size} px",
                 f"{row.parameters / 1e6:.1f} M",
                 f"{row.size_bytes / 1e6:.1f} MB",
@@ -102,6 +104,12 @@ def _table(engines: dict[str, list[EngineRow]]) -> Table:
                 Text(row.proof or ""),
             )
     return table
+
+
+def _named(model: ModelFolder, domain: str) -> str:
+    """A domain with its synonyms."""
+    words = model.synonyms.get(domain, ())
+    return f"{domain} ({', '.join(words)})" if words else domain
 
 
 @models.command("import")

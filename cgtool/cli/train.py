@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from cgtool.cli.setup.settings import origins
 from cgtool.errors import UsageError
 from cgtool.extras import require, require_training
 from cgtool.training.config import TrainConfig
@@ -23,6 +24,34 @@ def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     if len(parts) != 2 or not all(parts):
         raise click.BadParameter(f"{value!r} is not two domains; write them as in summer,winter")
     return parts[0], parts[1]
+
+
+def _check_data(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is None:
+        return
+    require_training()
+    from cgtool.tasks.check_data import check_data
+
+    sheet = Path(f"{value.resolve().name}.data.jpg")
+    click.echo(f"looking at the images in {value}")
+    check = check_data(value, sheet)
+    for line in check.lines:
+        click.echo(line)
+    for warning in check.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"contact sheet: {sheet}")
+    ctx.exit()
+
+
+def _synonyms(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for one in value:
+        domain, _, words = one.partition("=")
+        parts = tuple(word.strip() for word in words.split(","))
+        if not all(parts):
+            raise click.BadParameter(f"{one!r} is no list of synonyms; write them as in winter=snow,frost")
+        found[domain.strip()] = (*found.get(domain.strip(), ()), *parts)
+    return found
 
 
 _FOLDER = click.Path(path_type=Path)
@@ -51,6 +80,13 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
 @click.option(
     "--domains", callback=_two_domains, metavar="A,B", required=True, help="Both domains, as in summer,winter."
 )
+@click.option(
+    "--synonyms",
+    multiple=True,
+    callback=_synonyms,
+    metavar="DOMAIN=WORD,...",
+    help="Other names of a domain, which convert --to will know; once for each domain.",
+)
 @click.option("--name", required=True, help="Of the run and the model. The same name goes on with a run.")
 @click.option(
     "--preset", type=click.Choice(tuple(PRESETS)), default="paper", show_default=True, help="Where options begin."
@@ -65,17 +101,34 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
 @click.option(
     "--export-every", type=click.IntRange(0), default=0, help="Steps between models, kept in the run; 0: at the end."
 )
+@click.option(
+    "--judge-every", type=click.IntRange(0), help="Steps between judgements of testA and testB.  [default: ten in all]"
+)
+@click.option("--keep-best/--keep-last", default=True, help="Make the model of the best step that was judged.")
 @click.option("--stop-after", type=click.IntRange(1), help="Save and stop at this step; the same command goes on.")
 @click.option("--init", type=_FOLDER, metavar="FOLDER", help="Begin with a warm start, or a model's generators.")
 @click.option("--save-init", type=_FOLDER, metavar="FOLDER", help="Write a warm start when training ends or stops.")
 @click.option("--allow-change", is_flag=True, help="Go on with changed options, though not exactly.")
+@click.option(
+    "--check-data",
+    type=_FOLDER,
+    metavar="DIR",
+    is_eager=True,
+    expose_value=False,
+    callback=_check_data,
+    help="Look at the images of DIR, as at the begin of a training, write DIR.data.jpg here, and stop.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but warnings and errors.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and stop.")
+@click.pass_context
 def train(
+    ctx: click.Context,
+    /,
     data: Path | None,
     a: Path | None,
     b: Path | None,
     domains: tuple[str, str],
+    synonyms: dict[str, tuple[str, ...]],
     name: str,
     preset: str,
     workers: int,
@@ -85,6 +138,8 @@ def train(
     keep: int,
     sample_every: int,
     export_every: int,
+    judge_every: int | None,
+    keep_best: bool,
     stop_after: int | None,
     init: Path | None,
     save_init: Path | None,
@@ -108,7 +163,7 @@ def train(
     folders = _folders(data, a, b)
     if dry_run:
         shown = {"name": name, "domains": domains, "a": str(folders[0]), "b": str(folders[1]), **config.to_json()}
-        click.echo(json.dumps(shown, indent=2))
+        click.echo(json.dumps({**shown, "from": origins(ctx)}, indent=2))
         return
     require_training()
     if "projected" in config.discriminator:
@@ -122,6 +177,7 @@ def train(
     request = TrainRequest(
         name=name,
         domains=domains,
+        synonyms=synonyms,
         folders=folders,
         config=config,
         test_folders=None if data is None else (data / "testA", data / "testB"),
@@ -132,6 +188,8 @@ def train(
         keep=keep,
         sample_every=sample_every,
         export_every=export_every,
+        judge_every=judge_every,
+        keep_best=keep_best,
         stop_after=stop_after,
         init=init,
         save_init=save_init,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import glob
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cgtool.errors import CgtoolError, MediaError, UsageError
 from cgtool.media.containers import CONTAINERS, VIDEO_SUFFIXES
-from cgtool.media.images import IMAGE_SUFFIXES
+from cgtool.media.images import IMAGE_SUFFIXES, UNREAD_SUFFIXES, WRITABLE_SUFFIXES
 
 STDIO = "-"
+_OF_INTEREST = VIDEO_SUFFIXES | IMAGE_SUFFIXES | frozenset(UNREAD_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,14 @@ class Job:
         target: The output; None for standard output.
         error: Why this job can't even begin (the input is missing, say); it is reported in its turn.
         is_result: The input is the result of an earlier run, lying beside its source: there is nothing to do.
+        passed_over: Why a file that was come upon in a directory is left alone; it is told, and is no failure.
     """
 
     source: Path | None
     target: Path | None
     error: CgtoolError | None = None
     is_result: bool = False
+    passed_over: str | None = None
 
     @property
     def source_name(self) -> str:
@@ -38,7 +43,7 @@ class Job:
     @property
     def target_name(self) -> str | None:
         """The output as the user would write it; None where the job has none."""
-        if self.error is not None and self.target is None:
+        if self.target is None and (self.error is not None or self.passed_over is not None):
             return None
         return STDIO if self.target is None else str(self.target)
 
@@ -70,10 +75,29 @@ def plan(
         if len(inputs) != 1 or Path(inputs[0]).is_dir() or not is_image_name(inputs[0]):
             raise UsageError("-o - writes one still image: give one image as INPUT")
         return [Job(Path(inputs[0]), None)]
-    jobs = list(_jobs(inputs, None if output is None else Path(output), output, label, recursive))
+    jobs = _told_apart(_jobs(inputs, None if output is None else Path(output), output, label, recursive), label, output)
     if output is None:
         jobs = _mark_results(jobs, label, skip_existing)
     _refuse_clashes(jobs)
+    return jobs
+
+
+def plan_folder(root: Path, output: Path, *, recursive: bool = True) -> list[Job]:
+    """What a folder that others write into holds now; a clash is the error of one job, and does not stop the others.
+
+    Args:
+        root: The folder.
+        output: The folder of the results.
+        recursive: Search folders below.
+    """
+    taken: dict[Path, Path | None] = {}
+    jobs = []
+    for job in _directory_jobs(root, output, "", recursive, several=False):
+        if job.target is None:  # nothing is there yet, or it can't be read
+            continue
+        first = taken.setdefault(job.target.resolve(), job.source)
+        clash = UsageError(f"would become {job.target}, as {first} does", path=job.source)
+        jobs.append(job if first == job.source else Job(job.source, None, clash))
     return jobs
 
 
@@ -96,6 +120,13 @@ def _jobs(
     inputs: Sequence[str], output: Path | None, written: str | None, label: str, recursive: bool
 ) -> Iterator[Job]:
     roots = [Path(name) for name in inputs if Path(name).is_dir()]
+    if output is not None and not output.is_dir() and output.suffix.lower() in {*CONTAINERS, *WRITABLE_SUFFIXES}:
+        named = [file for name in inputs for file in _expand(name)]
+        if (roots or len(named) > 1) and not (written or "").endswith(("/", "\\")):
+            several = f"{roots[0]} is a folder" if roots else f"there are {len(named)} inputs"
+            raise UsageError(
+                f"-o {output} names a file, but {several}", hint="-o is a folder for several inputs: end it in /"
+            )
     for name in inputs:
         path = Path(name)
         if path.is_dir():
@@ -108,7 +139,11 @@ def _jobs(
             continue
         single = len(inputs) == 1 and len(files) == 1
         for file in files:
-            yield _file_job(file, output, written, label, single=single)
+            unread = _unread(file)
+            if unread is None:
+                yield _file_job(file, output, written, label, single=single)
+            else:
+                yield Job(file, None, MediaError(unread, path=file, hint="Save it as PNG, JPEG or TIFF first"))
 
 
 def _expand(name: str) -> list[Path]:
@@ -125,9 +160,8 @@ def _file_job(file: Path, output: Path | None, written: str | None, label: str, 
     is_directory = output.is_dir() or (written or "").endswith(("/", "\\")) or not single
     if is_directory:
         return Job(file, output / f"{file.stem}{suffix}")
-    wanted = output.suffix.lower()
-    if is_image_name(file) != (wanted in IMAGE_SUFFIXES) or wanted not in {*CONTAINERS, *IMAGE_SUFFIXES}:
-        known = IMAGE_SUFFIXES if is_image_name(file) else CONTAINERS
+    known = WRITABLE_SUFFIXES if is_image_name(file) else CONTAINERS
+    if output.suffix.lower() not in known:
         kind = "a still image" if is_image_name(file) else "a video"
         raise UsageError(f"{file} is {kind}, so -o {output} must end in one of {' '.join(sorted(known))}")
     return Job(file, output)
@@ -145,6 +179,10 @@ def _directory_jobs(root: Path, output: Path | None, label: str, recursive: bool
     for file in _media_files(root, recursive):
         if target.resolve() in file.resolve().parents and target.resolve() != root.resolve():
             continue  # an output folder inside the input folder holds results, not inputs
+        unread = _unread(file)
+        if unread is not None:
+            yield Job(file, None, passed_over=unread)
+            continue
         found = True
         relative = file.relative_to(root)
         yield Job(file, target / relative.with_name(f"{file.stem}{output_suffix(file)}"))
@@ -153,17 +191,58 @@ def _directory_jobs(root: Path, output: Path | None, label: str, recursive: bool
 
 
 def _media_files(root: Path, recursive: bool) -> Iterable[Path]:
-    candidates = sorted(root.rglob("*") if recursive else root.glob("*"))
-    for path in candidates:
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if not hidden and path.suffix.lower() in VIDEO_SUFFIXES | IMAGE_SUFFIXES and path.is_file():
+    for path in sorted(_files(root, recursive)):
+        if not path.name.startswith(".") and path.suffix.lower() in _OF_INTEREST and path.is_file():
             yield path
 
 
+def _files(root: Path, recursive: bool) -> Iterator[Path]:
+    """Every file below a directory, links to directories followed: each directory once, so that loops end."""
+    seen: set[tuple[int, int]] = set()
+    for name, folders, files in os.walk(root, followlinks=True):
+        folder = Path(name)
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (folder / file for file in files)
+        # Links last: a directory is met where it lies, before any link to it from the same one.
+        visible = [one for one in folders if recursive and not one.startswith(".")]
+        folders[:] = sorted(visible, key=lambda one: ((folder / one).is_symlink(), one))
+
+
+def _unread(file: Path) -> str | None:
+    """Why a picture is not read; None if it is, or is none."""
+    kind = UNREAD_SUFFIXES.get(file.suffix.lower())
+    return None if kind is None else f"{kind}, which cgtool does not read"
+
+
 def output_suffix(source: Path) -> str:
-    """The default suffix of a result: the source's own, or ``.mp4`` where that can only be read."""
-    suffix = source.suffix
-    return suffix if suffix.lower() in CONTAINERS or suffix.lower() in IMAGE_SUFFIXES else ".mp4"
+    """The default suffix of a result: the source's own, or ``.mp4`` or ``.jpg`` where that can only be read."""
+    suffix = source.suffix.lower()
+    if suffix in CONTAINERS or suffix in WRITABLE_SUFFIXES:
+        return source.suffix
+    return ".jpg" if suffix in IMAGE_SUFFIXES else ".mp4"
+
+
+def _told_apart(jobs: Iterable[Job], label: str, output: str | None) -> list[Job]:
+    """Give results names of their own where inputs differ in nothing but their suffix: v.ts beside v.mp4.
+
+    The one that has the result's suffix keeps its name. The other's has its own suffix within: ``v.ts.winter.mp4``.
+    """
+    jobs = list(jobs)
+    counts = Counter(job.target for job in jobs if job.target is not None)
+
+    def apart(job: Job) -> Job:
+        if job.source is None or job.target is None or counts[job.target] < 2:
+            return job
+        if job.source.suffix == job.target.suffix:
+            return job
+        ending = f".{label}{job.target.suffix}" if output is None else job.target.suffix
+        return replace(job, target=job.target.with_name(f"{job.source.name}{ending}"))
+
+    return [apart(job) for job in jobs]
 
 
 def _mark_results(jobs: Sequence[Job], label: str, skip_existing: bool) -> list[Job]:
@@ -178,7 +257,11 @@ def _mark_results(jobs: Sequence[Job], label: str, skip_existing: bool) -> list[
             return False
         pattern = f"{glob.escape(stem.removesuffix(ending))}.*"
         return job.source in targets or (
-            skip_existing and any(p != job.source for p in job.source.parent.glob(pattern))
+            skip_existing
+            and (
+                any(path != job.source for path in job.source.parent.glob(pattern))
+                or job.source.with_name(stem.removesuffix(ending)).is_file()  # of one that was told apart
+            )
         )
 
     return [replace(job, is_result=True) if is_result(job) else job for job in jobs]

@@ -8,9 +8,12 @@ points are those of ITU-T H.273, which FFmpeg uses unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
+from av.filter import Graph
+from av.video.frame import VideoFrame
 
 from cgtool.pictures import Image, Size
 
@@ -117,8 +120,14 @@ class Colour:
         return f"in_color_matrix={_SCALE_MATRIX_NAMES[self.assumed_matrix]}:in_range={_range_name(self.full_range)}"
 
     def small_filters(self, size: Size) -> list[tuple[str, str]]:
-        """FFmpeg filters (name, arguments) from this colour to full-range RGB of a smaller size, in one pass."""
+        """FFmpeg filters (name, arguments) from this colour to full-range RGB of a smaller size, in one pass.
+
+        HDR takes two, being tone-mapped at the smaller size.
+        """
         flags = "flags=area+accurate_rnd"
+        if self.hdr:
+            smaller = ("scale", f"{size.width}:{size.height}:{flags}")
+            return [smaller, ("format", "pix_fmts=yuv444p12le"), *self.decode_filters()]
         if self.is_rgb:
             return [("scale", f"{size.width}:{size.height}:{flags}"), ("format", "pix_fmts=rgb24")]
         scale = f"{size.width}:{size.height}:{self._as_source}:out_range=pc:{flags}"
@@ -151,6 +160,11 @@ class Colour:
         matrix = _SCALE_MATRIX_NAMES[self.assumed_matrix]
         target = f"in_range=pc:out_color_matrix={matrix}:out_range=tv:{flags}"
         return [("scale", target), ("format", f"pix_fmts={pixel_format}")]
+
+    def depth_filter(self) -> str:
+        """The ``scale`` filter between YUV formats of this colour: dithered where bits are lost."""
+        name = _range_name(self.full_range)
+        return f"scale=in_range={name}:out_range={name}:flags=bicubic+accurate_rnd:sws_dither=bayer"
 
     def full_range_yuv(self, pixels: Image) -> Image:
         """RGB to full-range YUV 4:4:4, rounded; both uint8, shape (height, width, 3).
@@ -185,3 +199,24 @@ def is_rgb_format(pixel_format: str) -> bool:
 
 def _range_name(full_range: bool) -> str:
     return "pc" if full_range else "tv"
+
+
+def through(graph: Graph, frame: VideoFrame) -> VideoFrame:
+    """The frame that a filter chain makes of one."""
+    graph.push(frame)
+    filtered = graph.pull()
+    assert isinstance(filtered, VideoFrame)
+    return filtered
+
+
+def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str, str]]) -> Graph:
+    """A filter chain for frames of the size and format of ``frame``."""
+    graph = Graph()
+    node = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
+    for name, arguments in filters:
+        following = graph.add(name, arguments)
+        node.link_to(following)
+        node = following
+    node.link_to(graph.add("buffersink"))
+    graph.configure()
+    return graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -25,6 +26,8 @@ _MOST_GAPS = 10_000
 """Give up on a transport stream after this many stretches in a row (64 KiB each) that hold no packet."""
 _SEEK_BACK_SECONDS = (0, 1, 5, 30)
 """How far before the wanted time to look for a key frame, in turn; after that, the file is read from its beginning."""
+_LEAD_SECONDS = 1
+"""Reading that goes to the middle of a file begins this much before what is wanted."""
 _LONGEST_REORDERING_SECONDS = 1
 """Codecs decode a frame at most this long before it is presented."""
 _MISSING_SECONDS = 0.5
@@ -149,7 +152,8 @@ class Decoder:
             try:
                 self.container.seek(ticks, stream=self.stream)
                 key = next((packet for packet in self.container.demux(self.stream) if packet.is_keyframe), None)
-                if key is not None and (self._ticks(key) or 0) * self.time_base <= latest:
+                key_ticks = None if key is None else self._ticks(key)
+                if key_ticks is not None and key_ticks * self.time_base <= latest:
                     self.container.seek(ticks, stream=self.stream)
                     self._wait_for_key = True
                     return
@@ -157,6 +161,23 @@ class Decoder:
                 break  # a file that can't seek
         self.container.close()
         self._open()  # reading from the beginning gives the same frames, only later
+
+    def frames_from(self, ticks: int) -> Iterator[VideoFrame]:
+        """The span's frames from a time on: bit for bit those that `frames` gives there. Ends all former iterators.
+
+        Where times can't be told after a seek, the file is read from its beginning.
+        """
+        # Some way before it, so that what is repaired on the way (missing times, times out of order) is repaired alike.
+        time = ticks * self.time_base - _LEAD_SECONDS
+        self._wait_for_key = False
+        if self._has_pts and self._can_seek and time > self.file_start:
+            self._seek(time)
+        else:
+            self.container.close()
+            self._open()
+            if self.start_seconds:
+                self._seek(self.start_seconds)
+        return itertools.dropwhile(lambda frame: frame.pts is not None and frame.pts < ticks, self.frames())
 
     def _ticks(self, item: Packet[VideoStream] | VideoFrame) -> int | None:
         return item.pts if self._has_pts and item.pts is not None else item.dts
@@ -182,6 +203,15 @@ class Decoder:
                 if not self._wait_for_key or packet.is_keyframe:
                     self._wait_for_key = False
                     yield packet
+
+    def packet_times(self) -> Iterator[tuple[int, bool]]:
+        """When each packet of the span is shown, in ticks, and whether decoding can begin there. Decodes nothing."""
+        for packet in self._packets():
+            ticks = self._ticks(packet)
+            if ticks is not None and self._place(ticks) == 0:
+                yield ticks, packet.is_keyframe
+            if packet.dts is not None and self._place(packet.dts) > 0:
+                return
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """All frames, counting damage instead of stopping at it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +21,7 @@ from av.video.frame import VideoFrame
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame, PlanarFrame
-from cgtool.media.colour import UNSPECIFIED, Colour, is_rgb_format
+from cgtool.media.colour import UNSPECIFIED, Colour, build_graph, is_rgb_format, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
@@ -102,15 +103,18 @@ class VideoReader:
         self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
     ) -> None:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
-        self._decoder = Decoder(Path(path), start, end)
+        self._path, self._span = Path(path), (start, end)
+        self._decoder = Decoder(self._path, start, end)
+        self._small: tuple[Size, Graph] | None = None
         self.warnings = self._decoder.warnings
         try:
-            self._decoded = self._decoder.frames()
-            first = next(self._decoded, None)
+            decoded = self._decoder.frames()
+            first = next(decoded, None)
             if first is None:
                 span = " in the given span" if start is not None or end is not None else ""
                 raise MediaError(f"holds no video frame that can be decoded{span}", path=path)
             self._first = first
+            self._coming: Iterator[VideoFrame] = itertools.chain([first], decoded)
             self._colour = self._read_colour(first)
             self._orientation = self._read_orientation(first)
             self.info = self._describe(first)
@@ -216,15 +220,25 @@ class VideoReader:
             self.warnings.append("its alpha channel is dropped: the result is opaque")
         if self._colour.hdr and in_rgb:
             self.warnings.append(f"HDR ({self._colour.hdr}) is tone-mapped to SDR BT.709")
-        elif self._colour.hdr and (
-            self._side_data("MASTERING_DISPLAY_METADATA") or self._side_data("CONTENT_LIGHT_LEVEL")
-        ):
-            self.warnings.append("its metadata on the mastering display and the light level is left out")
+
+    @property
+    def first(self) -> VideoFrame:
+        """The first frame as PyAV has it."""
+        return self._first
 
     @property
     def span_seconds(self) -> tuple[Fraction | None, Fraction | None]:
         """The span that is read, on the file's own clock; None where it is open."""
         return self._decoder.start_seconds, self._decoder.end_seconds
+
+    def begin_at(self, pts: int) -> None:
+        """Go on, or back, to the first frame at or after a timestamp; ``info`` stays as it is."""
+        self._coming = self._decoder.frames_from(pts + self._offset)
+
+    def packet_times(self) -> list[tuple[int, bool]]:
+        """The timestamp of every packet of the span, and whether decoding can begin there."""
+        with closing(Decoder(self._path, *self._span)) as decoder:
+            return [(ticks - self._offset, is_key) for ticks, is_key in decoder.packet_times()]
 
     def streams(self) -> list[SourceStream]:
         """Every stream of the file, in its order."""
@@ -242,11 +256,9 @@ class VideoReader:
     def planar_frames(self) -> Iterator[PlanarFrame]:
         """Every presented frame in order, as decoded. Can be iterated once, and instead of `frames`.
 
-        Frames have the first one's size and format (``info.pixel_format``), which must not be None, and meaning
-        (``info.colour``).
+        Frames have the first one's size, format (``info.pixel_format``, which must not be None) and meaning.
         """
-        for frame, _ in self._as_decoded():
-            yield frame
+        return (frame for frame, _ in self._as_decoded())
 
     def planes_and_small(self, size: Size) -> Iterator[tuple[PlanarFrame, Image]]:
         """Every presented frame as `planar_frames` gives it, and beside it a small picture of it, made in one pass.
@@ -254,10 +266,17 @@ class VideoReader:
         Args:
             size: The picture's size; it is RGB, uint8, upright.
         """
-        coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
-        graph = build_graph(self._first, self._decoder.time_base, self._colour.small_filters(coded))
+        graph = self.small_graph(size)
         for frame, decoded in self._as_decoded():
-            yield frame, self._upright(_through(graph, decoded))
+            yield frame, self._upright(through(graph, decoded))
+
+    def small_graph(self, size: Size) -> Graph:
+        """The filters to small pictures of a size; the same the next time, as tone mapping takes seconds to set up."""
+        if self._small is None or self._small[0] != size:
+            coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
+            filters = self._colour.small_filters(coded)
+            self._small = size, build_graph(self._first, self._decoder.time_base, filters)
+        return self._small[1]
 
     def _as_decoded(self) -> Iterator[tuple[PlanarFrame, VideoFrame]]:
         """Every presented frame's planes, upright, and the frame in the first one's size and format."""
@@ -270,10 +289,13 @@ class VideoReader:
             yield PlanarFrame(name, planes, index, pts, self._decoder.time_base), frame
 
     def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
-        offset = round(self.info.origin_seconds / self._decoder.time_base)
-        for decoded in itertools.chain([self._first], self._decoded):
+        for decoded in self._coming:
             assert decoded.pts is not None
-            yield decoded, decoded.pts - offset
+            yield decoded, decoded.pts - self._offset
+
+    @property
+    def _offset(self) -> int:
+        return round(self.info.origin_seconds / self._decoder.time_base)
 
     def _as_first(self, frame: VideoFrame) -> VideoFrame:
         """A frame in the size and format of the first one, itself as a rule."""
@@ -283,14 +305,14 @@ class VideoReader:
         if key not in self._graphs:
             to_format = ("format", f"pix_fmts={first.format.name}")
             self._graphs[key] = build_graph(frame, self._decoder.time_base, [*self._scaling(frame), to_format])
-        return _through(self._graphs[key], frame)
+        return through(self._graphs[key], frame)
 
     def _pixels(self, frame: VideoFrame) -> Image:
         # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
         key = _kind(frame)
         if key not in self._graphs:
             self._graphs[key] = self._build_graph(frame)
-        return self._upright(_through(self._graphs[key], frame))
+        return self._upright(through(self._graphs[key], frame))
 
     def _upright(self, rgb: VideoFrame) -> Image:
         # PyAV gives a view with the rows' padding where the width needs some.
@@ -312,6 +334,7 @@ class VideoReader:
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
         self._graphs.clear()
+        self._small = None
         self._decoder.close()
 
     def __enter__(self) -> VideoReader:
@@ -325,23 +348,3 @@ class VideoReader:
 
 def _kind(frame: VideoFrame) -> tuple[str, int, int]:
     return frame.format.name, frame.width, frame.height
-
-
-def _through(graph: Graph, frame: VideoFrame) -> VideoFrame:
-    graph.push(frame)
-    filtered = graph.pull()
-    assert isinstance(filtered, VideoFrame)
-    return filtered
-
-
-def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str, str]]) -> Graph:
-    """A filter chain for frames of the size and format of ``frame``."""
-    graph = Graph()
-    node = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    for name, arguments in filters:
-        following = graph.add(name, arguments)
-        node.link_to(following)
-        node = following
-    node.link_to(graph.add("buffersink"))
-    graph.configure()
-    return graph

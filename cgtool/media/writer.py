@@ -25,14 +25,14 @@ from av.video.stream import VideoStream
 from cgtool.errors import EncoderError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.clock import Clock
-from cgtool.media.colour import Colour, is_rgb_format
+from cgtool.media.colour import Colour, build_graph, is_rgb_format
 from cgtool.media.containers import CarriedStream, Container, language_arguments
 from cgtool.media.decoder import attached_picture
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
 from cgtool.media.outputs import publish, reserve
 from cgtool.media.planes import write_planes
-from cgtool.media.reader import VideoInfo, build_graph
+from cgtool.media.reader import VideoInfo
 
 _PATIENCE_SECONDS = 2.0
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
@@ -64,8 +64,10 @@ class VideoWriter:
         info: The source video's properties, which the output takes over.
         source: The source file for everything else.
         overwrite: Replace an existing output.
-        as_decoded: Frames come as `PlanarFrame`s in the encoder's own pixel format: their colours stay what they are.
+        as_decoded: Frames come as `PlanarFrame`s in the source's own pixel format, and their colours stay what they
+            are: ffmpeg brings them to the encoder's (see `planes.keeps_colours`), dithered where bits are lost.
         extra_arguments: Further ffmpeg output arguments (``--ffmpeg-args``).
+        feed: ffmpeg's options for what comes to its standard input.
 
     Attributes:
         warnings: Sentences for the user; complete after ``finish``.
@@ -86,10 +88,12 @@ class VideoWriter:
         overwrite: bool = False,
         as_decoded: bool = False,
         extra_arguments: Sequence[str] = (),
+        feed: Sequence[str] = ("-fpsprobesize", "0", "-f", "nut"),
     ) -> None:
         self._overwrite = overwrite
         self._info = info
-        self._pixel_format = encoder.pixel_format
+        # Of the frames that ffmpeg is given; what it makes of them, the encoder's arguments say.
+        self._pixel_format = (info.pixel_format if as_decoded else None) or encoder.pixel_format
         self._colour: Colour = info.colour if as_decoded else info.colour.for_output()
         self._clock = Clock(container, info)
         self._graph: Graph | None = None
@@ -99,7 +103,9 @@ class VideoWriter:
         self._output = reserve(path, overwrite=overwrite)
         self._pictures: tempfile.TemporaryDirectory[str] | None = None
         try:
-            arguments = _arguments(container, encoder, info, self._colour, self._clock, source)
+            filters = _filters(container, encoder, info, self._colour, self._pixel_format)
+            arguments = ["-y", "-copyts", *feed, "-i", "pipe:0"]
+            arguments += _arguments(container, encoder, info, self._colour, filters, self._clock, source)
             if any(stream.is_attached for stream in source.carried):
                 self._pictures = tempfile.TemporaryDirectory(prefix="cgtool.")
                 arguments += _attachments(source, Path(self._pictures.name))
@@ -196,6 +202,10 @@ class VideoWriter:
                 self._nut.close()
         except (av.FFmpegError, OSError) as error:
             raise self._failure() from error
+        self._publish()
+
+    def _publish(self) -> None:
+        """Wait for ffmpeg, which has all it needs, and give the output its name."""
         self._ffmpeg.close_stdin()
         if self._ffmpeg.wait() != 0:
             raise self._failure()
@@ -232,22 +242,19 @@ def _arguments(
     encoder: EncoderChoice,
     info: VideoInfo,
     colour: Colour,
+    filters: str,
     clock: Clock,
     source: Source,
 ) -> list[str]:
-    """ffmpeg's arguments up to, but without, the output."""
-    arguments = ["-y", "-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0"]
-    arguments += _source_input(info.origin_seconds + clock.moved_seconds, source)
+    """ffmpeg's arguments after its first input, and up to, but without, the output."""
+    arguments = _source_input(info.origin_seconds + clock.moved_seconds, source)
     carried = {stream.index: stream.arguments for stream in source.carried if not stream.is_attached}
     indices = sorted([info.stream_index, *carried])
     for number, index in enumerate(indices):
         if index == info.stream_index:
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
-            arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
-            arguments += [f"-filter:{number}", _filter(container, encoder, info, colour)]
-            if encoder.name == "ffv1" and container.muxer == "matroska" and colour.full_range:
-                # FFV1 itself knows no range, so ffmpeg would scale to the limited one; Matroska can say which it is.
-                arguments += [f"-color_range:{number}", "pc"]
+            if not encoder.copies:
+                arguments += _encoding(number, container, encoder, filters, colour, clock)
             arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:
                 arguments += [f"-metadata:s:{number}", f"{tag}="]
@@ -270,6 +277,18 @@ def _arguments(
             arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
     if container.muxer == "avi" and encoder.name == "libx264":
         arguments += ["-bf", "0"]  # AVI has no room for the reordering that B-frames need
+    return arguments
+
+
+def _encoding(
+    number: int, container: Container, encoder: EncoderChoice, filters: str, colour: Colour, clock: Clock
+) -> list[str]:
+    """ffmpeg's arguments on how the output's stream of this number is encoded, beside the encoder's own."""
+    arguments = [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
+    arguments += [f"-filter:{number}", filters]
+    if encoder.name == "ffv1" and container.muxer == "matroska" and colour.full_range:
+        # FFV1 itself knows no range, so ffmpeg would scale to the limited one; Matroska can say which it is.
+        arguments += [f"-color_range:{number}", "pc"]
     return arguments
 
 
@@ -303,8 +322,12 @@ def _span(container: Container, origin_seconds: Fraction, source: Source) -> lis
     return arguments
 
 
-def _filter(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour) -> str:
-    filters = [colour.tag_filter(encoder.pixel_format)]
+def _filters(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour, given: str) -> str:
+    """ffmpeg's filters for frames that are given in a pixel format."""
+    filters = [colour.tag_filter(given)]
+    if given != encoder.pixel_format:
+        filters.append(colour.depth_filter())
+        filters.append(f"format={encoder.pixel_format}")
     if info.sample_aspect_ratio is not None:
         ratio = info.sample_aspect_ratio
         # FFmpeg would round to what 100 can divide.

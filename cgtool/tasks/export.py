@@ -23,6 +23,7 @@ from cgtool.conversion.model import source_of
 from cgtool.errors import CgtoolError, EngineError, MediaError, UsageError
 from cgtool.extras import require, require_training
 from cgtool.media.images import IMAGE_SUFFIXES, read_image
+from cgtool.models.folder import folded
 from cgtool.models.lookup import find_models, named
 from cgtool.pictures import Image, Size, resize
 
@@ -152,7 +153,7 @@ def plan(request: ExportRequest, engines_dir: Path | None) -> list[EngineSpec]:
     specs = []
     for model in models:
         for direction in model.directions:
-            if request.to is None or model.target(direction).casefold() == request.to.casefold():
+            if request.to is None or folded(model.target(direction)) == folded(request.to):
                 source = source_of(model, direction)
                 shapes, folder = _shapes(source, request) if row.shaped else None, _folder(source, request)
                 specs.append(EngineSpec(source, row.name, precision, shapes, target, request.build, folder))

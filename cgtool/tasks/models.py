@@ -84,7 +84,7 @@ def import_model(
 
     Args:
         g_a: The generator from ``domains[0]`` to ``domains[1]``, such as ``latest_net_G_A.pth``.
-        g_b: The generator back, or None for a model of one direction.
+        g_b: The generator back, or None for a model of one direction. The same file, if it holds both.
         domains: (A, B).
         name: The new folder's name in ``engines_dir``.
         engines_dir: Where models are kept; made if it does not exist.
@@ -109,7 +109,7 @@ def import_model(
     generators: dict[Direction, Generator] = {}
     files: dict[str, dict[str, str]] = {}
     for direction, path in sources.items():
-        generators[direction], _, sha256 = load_checkpoint_generator(path)
+        generators[direction], _, sha256 = load_checkpoint_generator(path, direction if g_b is not None else None)
         files[direction] = {"file": path.name, "sha256": sha256}
     if len({generator.config for generator in generators.values()}) > 1:
         raise ModelError(

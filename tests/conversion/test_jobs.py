@@ -138,3 +138,54 @@ def test_standard_input_and_output(here: Path) -> None:
 def test_clashes_are_refused(here: Path, inputs: list[str], output: str | None, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         plan(inputs, output, "winter")
+
+
+def test_inputs_that_differ_in_their_suffix_have_results_of_their_own(here: Path) -> None:
+    for name in ("v.ts", "v.mp4", "p.heic", "p.jpg"):
+        (here / "tree" / name).touch()
+    assert pairs(plan(["tree"], "out", "winter"))[1:] == [
+        ("tree/e.mp4", "out/e.mp4"),
+        ("tree/p.heic", "out/p.heic.jpg"),
+        ("tree/p.jpg", "out/p.jpg"),
+        ("tree/v.mp4", "out/v.mp4"),
+        ("tree/v.ts", "out/v.ts.mp4"),
+    ]
+    beside = plan(["tree/v.ts", "tree/v.mp4"], None, "winter")
+    assert pairs(beside) == [("tree/v.ts", "tree/v.ts.winter.mp4"), ("tree/v.mp4", "tree/v.winter.mp4")]
+    for job in beside:
+        assert job.target is not None
+        job.target.touch()
+    again = plan(["tree/v.ts.winter.mp4", "tree/v.winter.mp4"], None, "winter", skip_existing=True)
+    assert all(job.is_result for job in again)
+
+
+@pytest.mark.parametrize("inputs", [["a.mp4", "d.ts"], ["*.mp4", "b.MOV"], ["tree"]])
+def test_a_file_is_no_place_for_several_results(here: Path, inputs: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"-o out/seq\.mp4 names a file.*folder for several inputs"):
+        plan(inputs, "out/seq.mp4", "winter")
+    assert len(plan(inputs, "out/seq.mp4/", "winter")) > 1
+
+
+def test_links_to_folders_are_followed_once(here: Path) -> None:
+    (here / "elsewhere").mkdir()
+    (here / "elsewhere" / "x.mp4").touch()
+    root = here / "root"
+    (root / "real").mkdir(parents=True)
+    (root / "real" / "y.mp4").touch()
+    (root / "a link").symlink_to(root / "real")
+    (root / "there").symlink_to(here / "elsewhere")
+    (root / "real" / "loop").symlink_to(root)
+    assert [name for name, _ in pairs(plan(["root"], "out", "winter"))] == ["root/real/y.mp4", "root/there/x.mp4"]
+
+
+def test_pictures_that_are_not_read_are_named(here: Path) -> None:
+    (here / "tree" / "raw.NEF").touch()
+    (here / "tree" / "new.jxl").touch()
+    passed = {job.source_name: job.passed_over for job in plan(["tree"], "out", "winter") if job.passed_over}
+    assert passed == {
+        "tree/new.jxl": "JPEG XL, which cgtool does not read",
+        "tree/raw.NEF": "a camera's raw picture, which cgtool does not read",
+    }
+    [alone] = plan(["tree/new.jxl"], None, "winter")
+    assert "JPEG XL" in str(alone.error)
+    assert alone.target_name is None

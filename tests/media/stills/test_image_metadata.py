@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from cgtool.media.images import IMAGE_SUFFIXES, read_image, write_image
+from cgtool.media.images import WRITABLE_SUFFIXES, read_image, write_image
 from tests.media.pictures import Pixels, camera_exif, difference, encode, gradient
 
 UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
@@ -65,5 +65,5 @@ def test_bad_exif_is_a_warning(shared_data: Path, name: str) -> None:
     image = read_image(shared_data / "odd" / "broken" / name)
     assert not image.damaged
     assert image.warnings == ("the EXIF data is damaged: only a part of it could be read",)
-    for suffix in sorted(IMAGE_SUFFIXES):
+    for suffix in sorted(WRITABLE_SUFFIXES):
         write_image(io.BytesIO(), image, suffix=suffix)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.benchmarks.quality_measures import Image, Vectors, bootstrap, fit_probe, kid, mean, structure
+from cgtool.pictures import Image
+from cgtool.training.judge.measures import Vectors, bootstrap, fit_probe, kid, mean, structure
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+from cgtool.pictures import Image
+
 Vector = NDArray[np.float64]
 Vectors = NDArray[np.float64]
 Statistic = Callable[..., float]

@@ -96,8 +96,7 @@ def once_open(engine: Engine, promise: Promise, spec: EngineSpec, device: str) -
         return NO_SAMPLE
     psnr = kept(promise, spec, device)
     if psnr is None:
-        psnr = agreement(engine, promise.sample, spec.source.maps)
-        _judge(psnr, promise, spec, device)
+        psnr = _judge(agreement(engine, promise.sample, spec.source.maps), promise, spec, device)
     return _proven(psnr)
 
 
@@ -113,8 +112,8 @@ def _proven(psnr: float) -> str:
     return f"proven here on a small frame, {psnr:.1f} dB"
 
 
-def _judge(psnr: float | None, promise: Promise, spec: EngineSpec, device: str) -> None:
-    """Keep the proof, if it is one and the cache can be written.
+def _judge(psnr: float | None, promise: Promise, spec: EngineSpec, device: str) -> float:
+    """Keep the proof, if it is one and the cache can be written; the agreement in dB.
 
     Raises:
         DisprovenError: It is none.
@@ -137,6 +136,7 @@ def _judge(psnr: float | None, promise: Promise, spec: EngineSpec, device: str) 
         write_whole(_place(promise, spec, device), json.dumps(known, indent=1) + "\n")
     except OSError as error:
         logger.debug("the proof can't be kept: %s", error)
+    return psnr
 
 
 def _place(promise: Promise, spec: EngineSpec, device: str) -> Path:

@@ -23,7 +23,7 @@ from cgtool.backends.manifest import EngineFile, read_manifest
 from cgtool.backends.onnx import export as onnx_export
 from cgtool.backends.onnx.kind import ONNX
 from cgtool.backends.openvino.backend import default_precision
-from cgtool.backends.proof import prove
+from cgtool.backends.proof import prove, sample_of
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.backends.spec import BuildOptions, Built, Shapes, Target
 from cgtool.backends.tensorrt import bindings

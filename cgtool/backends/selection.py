@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from cgtool.backends import machine, timings
+from cgtool.backends import machine, timings, trial
 from cgtool.backends.base import Engine, GeneratorSource
 from cgtool.backends.engines import engines_of, milliseconds_here
 from cgtool.backends.manifest import EngineFile
@@ -136,17 +136,28 @@ class Candidate:
         known = self.milliseconds
         return "never measured here" if known is None else f"{known:.0f} ms per megapixel measured here"
 
-    def open(self, *, latency: bool) -> Engine:
-        """Open it.
+    def open(self, *, latency: bool) -> tuple[Engine, str | None]:
+        """Open it, and prove it if it is compiled and never ran here; what is known of that in words.
 
         Raises:
-            EngineError: It can't be opened; another may be.
+            EngineError: It can't be opened, or does not do as it should; another may.
             ModelError: The source can't be loaded.
         """
         kind = KINDS[self.spec.format].kind()
         if self.file is None:
-            return kind.open_source(self.spec, self.device, latency=latency)
-        return kind.open(self.spec, self.file.read(), self.device, latency=latency)
+            engine = kind.open_source(self.spec, self.device, latency=latency)
+            promise = engine.promise
+        else:
+            contents, promise = self.file.read(), self.file.promise
+            trial.before_opening(promise, self.spec, self.device, contents)
+            engine = kind.open(self.spec, contents, self.device, latency=latency)
+        if promise is None:
+            return engine, None
+        try:
+            return engine, trial.once_open(engine, promise, self.spec, self.device)
+        except BaseException:
+            engine.close()
+            raise
 
     def __str__(self) -> str:
         name = "" if self.file is None else f" ({self.file.name})"
@@ -160,12 +171,14 @@ class Refusal:
     Attributes:
         what: A candidate, a kind on a device, or a file, in words.
         reason: Why not.
-        passed_over: It is a file that somebody compiled: the user hears of it unasked.
+        passed_over: It is a file that somebody compiled for this machine: the user hears of it unasked.
+        disproven: It ran, and did not do as it should: the user is warned.
     """
 
     what: str
     reason: str
     passed_over: bool = False
+    disproven: bool = False
 
     def __str__(self) -> str:
         return f"{'passed over ' if self.passed_over else ''}{self.what}: {self.reason}"
@@ -220,7 +233,8 @@ def _considered(source: GeneratorSource, request: EngineRequest) -> Iterator[Can
     files = []
     for engine in engines_of(source, request.cuda_device):
         if engine.problem is not None:
-            yield Refusal(engine.name, engine.problem, passed_over=True)
+            home = "cpu" if engine.file is None else KINDS[engine.file.manifest.format].home(request.cuda_device)
+            yield Refusal(engine.name, engine.problem, passed_over=machine.absent(home) is None)
         elif engine.file is not None:
             files.append(engine.file)
     devices: tuple[Device, ...] = ("cuda", "cpu")
@@ -268,10 +282,10 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
     refused, failure = list(refusals), None
     for place, candidate in enumerate(candidates):
         try:
-            engine = candidate.open(latency=request.latency)
+            engine, proof = candidate.open(latency=request.latency)
         except EngineError as error:
             failure = error
-            refused.append(Refusal(str(candidate), str(error)))
+            refused.append(Refusal(str(candidate), str(error), disproven=isinstance(error, trial.DisprovenError)))
             continue
         later = candidates[place + 1 :]
         shapes = candidate.spec.shapes
@@ -279,7 +293,7 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
             # Frames outside the profile go to the next engine, which is opened when the first of them comes.
             why = [Refusal(str(candidate), f"takes frames of {shapes} only")]
             engine = WithinProfile(engine, shapes, functools.partial(_open_first, later, why, label, request))
-        return _told(engine, candidate, later, refused, request)
+        return _told(engine, candidate, later, refused, request, proof)
     if failure is not None and len(refused) == 1:
         raise failure
     raise EngineError(
@@ -289,12 +303,18 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
 
 
 def _told(
-    engine: Engine, candidate: Candidate, later: list[Candidate], refused: list[Refusal], request: EngineRequest
+    engine: Engine,
+    candidate: Candidate,
+    later: list[Candidate],
+    refused: list[Refusal],
+    request: EngineRequest,
+    proof: str | None,
 ) -> Opened:
     """The opened engine with its story in words."""
     reasons = [
         *map(str, refused),
         f"{candidate}: chosen, {candidate.speed}",
+        *([] if proof is None else [f"{candidate}: {proof}"]),
         *(f"{other}: comes later, {other.speed}" for other in later),
     ]
     logger.debug("%s engine opened, %s", candidate.spec.source.label, candidate.state)
@@ -304,4 +324,5 @@ def _told(
     if request.engine == "auto":
         advice = KINDS[candidate.spec.format].advice.get(candidate.device.partition(":")[0])
         notes = [*(str(refusal) for refusal in refused if refusal.passed_over), *notes, *([advice] if advice else [])]
-    return Opened(engine, reasons, engine.warnings, notes)
+    warnings = [*(f"passed over {refusal}" for refusal in refused if refusal.disproven), *engine.warnings]
+    return Opened(engine, reasons, warnings, notes)

@@ -26,7 +26,9 @@ def models() -> None:
 
 @models.command("list")
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
-@click.option("-v", "--verbose", is_flag=True, help="Show every engine: size, parity, speed, usable here or why not.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Show every engine: size, parity, speed, usable and proven here or why not."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.pass_context
 def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_json: bool) -> None:
@@ -89,7 +91,9 @@ def _table(engines: dict[str, list[EngineRow]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("model", "engine", "--to", "precision", "on disk", "parity", "ms per megapixel", "here", box=None)
+    table = Table(
+        "model", "engine", "--to", "precision", "on disk", "parity", "ms per megapixel", "here", "proof", box=None
+    )
     for model, rows in engines.items():
         for row in rows:
             table.add_row(
@@ -101,6 +105,7 @@ def _table(engines: dict[str, list[EngineRow]]) -> Table:
                 None if row.psnr_db is None else f"{row.psnr_db:.1f} dB",
                 None if row.ms_per_megapixel is None else f"{row.ms_per_megapixel:.0f}",
                 Text(row.problem or "usable"),
+                Text(row.proof or ""),
             )
     return table
 

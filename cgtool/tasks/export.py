@@ -13,9 +13,9 @@ from typing import Literal, TypeVar
 
 from cgtool.backends import machine
 from cgtool.backends.base import GeneratorSource
-from cgtool.backends.engines import Facts, existing, keep
+from cgtool.backends.engines import Facts, existing, keep, with_sample
 from cgtool.backends.manifest import EngineFile
-from cgtool.backends.proof import prove
+from cgtool.backends.proof import prove, sample_of
 from cgtool.backends.spec import AMPERE_AND_NEWER, BuildOptions, EngineSpec, Progress, Shapes, Target
 from cgtool.backends.table import KINDS, Row, titles
 from cgtool.config import EnginePrecision
@@ -227,14 +227,17 @@ def _export_one(spec: EngineSpec, request: ExportRequest, progress: Progress | N
     proven = request.verify and kind.provable(spec)
     kept = None if request.force else existing(spec, proven=proven)
     if kept is not None:
+        if kept.manifest.sample is None:  # of before there were any
+            kept = with_sample(kept, sample_of(spec.source, spec.shapes))
         return Exported(spec, "up to date", kept)
     pictures = photographs(request.calibration, spec) if request.verify or spec.precision == "int8" else []
     begin = time.perf_counter()
     built = kind.build(spec, pictures, progress)
-    facts = Facts(time.perf_counter() - begin)
+    facts = Facts(time.perf_counter() - begin, sample_of(spec.source, spec.shapes))
     milliseconds = None
     if proven:
-        proof = prove(spec, built, _spread(pictures, _TO_COMPARE))
+        assert facts.sample is not None, "made above"
+        proof = prove(spec, built, _spread(pictures, _TO_COMPARE), facts.sample)
         facts = replace(facts, parity=proof.parity.to_json(), measured=proof.measured)
         milliseconds = proof.milliseconds
     return Exported(spec, "compiled", keep(spec, built, facts), milliseconds)

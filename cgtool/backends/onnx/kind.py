@@ -35,7 +35,7 @@ class ONNX(Kind):
         """Open a graph that is exported if need be (see `cgtool.backends.kind.Kind.open_source`)."""
         graph = onnx_graph(spec.source, half=False)
         backend = ONNXBackend(graph.onnx, label=spec.source.label, precision=graph.precision, device=device)
-        backend.notes, backend.warnings = graph.notes, graph.warnings
+        backend.notes, backend.warnings, backend.promise = graph.notes, graph.warnings, graph.promise
         return backend
 
 

@@ -72,10 +72,11 @@ def plan(
     if STDIO in inputs:
         return [_stdin_job(inputs, output)]
     if output == STDIO:
-        if len(inputs) != 1 or Path(inputs[0]).is_dir() or not is_image_name(inputs[0]):
+        if len(inputs) != 1 or _is_folder(Path(inputs[0])) or not is_image_name(inputs[0]):
             raise UsageError("-o - writes one still image: give one image as INPUT")
         return [Job(Path(inputs[0]), None)]
-    jobs = _told_apart(_jobs(inputs, None if output is None else Path(output), output, label, recursive), label, output)
+    found = _jobs(inputs, None if output is None else Path(output), output, label, recursive)
+    jobs = [_named_too_long(job) for job in _told_apart(found, label, output)]
     if output is None:
         jobs = _mark_results(jobs, label, skip_existing)
     _refuse_clashes(jobs)
@@ -106,6 +107,18 @@ def is_image_name(name: str | Path) -> bool:
     return Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether there is a folder; there is none under a name that is too long."""
+    return _is_there(path) and path.is_dir()
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _stdin_job(inputs: Sequence[str], output: str | None) -> Job:
     if len(inputs) > 1:
         raise UsageError("- (standard input) can't be combined with other inputs")
@@ -119,8 +132,8 @@ def _stdin_job(inputs: Sequence[str], output: str | None) -> Job:
 def _jobs(
     inputs: Sequence[str], output: Path | None, written: str | None, label: str, recursive: bool
 ) -> Iterator[Job]:
-    roots = [Path(name) for name in inputs if Path(name).is_dir()]
-    if output is not None and not output.is_dir() and output.suffix.lower() in {*CONTAINERS, *WRITABLE_SUFFIXES}:
+    roots = [Path(name) for name in inputs if _is_folder(Path(name))]
+    if output is not None and not _is_folder(output) and output.suffix.lower() in {*CONTAINERS, *WRITABLE_SUFFIXES}:
         named = [file for name in inputs for file in _expand(name)]
         if (roots or len(named) > 1) and not (written or "").endswith(("/", "\\")):
             several = f"{roots[0]} is a folder" if roots else f"there are {len(named)} inputs"
@@ -129,7 +142,7 @@ def _jobs(
             )
     for name in inputs:
         path = Path(name)
-        if path.is_dir():
+        if _is_folder(path):
             yield from _directory_jobs(path, output, label, recursive, several=len(roots) > 1)
             continue
         files = _expand(name)
@@ -139,16 +152,16 @@ def _jobs(
             continue
         single = len(inputs) == 1 and len(files) == 1
         for file in files:
-            unread = _unread(file)
-            if unread is None:
+            refused = _refused(file)
+            if refused is None:
                 yield _file_job(file, output, written, label, single=single)
             else:
-                yield Job(file, None, MediaError(unread, path=file, hint="Save it as PNG, JPEG or TIFF first"))
+                yield Job(file, None, refused)
 
 
 def _expand(name: str) -> list[Path]:
-    if Path(name).exists() or not glob.has_magic(name):
-        return [Path(name)] if Path(name).exists() else []
+    if _is_there(Path(name)) or not glob.has_magic(name):
+        return [Path(name)] if _is_there(Path(name)) else []
     found = (Path(match) for match in sorted(glob.glob(name, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute one
     return [path for path in found if path.is_file()]
 
@@ -157,7 +170,7 @@ def _file_job(file: Path, output: Path | None, written: str | None, label: str, 
     suffix = output_suffix(file)
     if output is None:
         return Job(file, file.with_name(f"{file.stem}.{label}{suffix}"))
-    is_directory = output.is_dir() or (written or "").endswith(("/", "\\")) or not single
+    is_directory = _is_folder(output) or (written or "").endswith(("/", "\\")) or not single
     if is_directory:
         return Job(file, output / f"{file.stem}{suffix}")
     known = WRITABLE_SUFFIXES if is_image_name(file) else CONTAINERS
@@ -210,6 +223,33 @@ def _files(root: Path, recursive: bool) -> Iterator[Path]:
         # Links last: a directory is met where it lies, before any link to it from the same one.
         visible = [one for one in folders if recursive and not one.startswith(".")]
         folders[:] = sorted(visible, key=lambda one: ((folder / one).is_symlink(), one))
+
+
+def _refused(file: Path) -> MediaError | None:
+    """Why a file that was named can't be converted, as far as can be told without reading it."""
+    unread = _unread(file)
+    if unread is not None:
+        return MediaError(unread, path=file, hint="Save it as PNG, JPEG or TIFF first")
+    if not is_image_name(file) and not file.is_file():
+        kind = "a pipe, which can be read only once" if file.is_fifo() else "a device or a socket, and no file"
+        return MediaError(kind, path=file, hint="Save what it gives in a file, and convert that")
+    return None
+
+
+def _named_too_long(job: Job) -> Job:
+    """The job, or its failure where the file system does not take the result's name."""
+    if job.target is None:
+        return job
+    there = next((folder for folder in job.target.absolute().parents if _is_folder(folder)), Path.cwd())
+    try:
+        longest = os.pathconf(there, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows has no such call
+        longest = 255
+    length = max(len(os.fsencode(part)) for part in job.target.parts)
+    if length <= longest:
+        return job
+    problem = f"its result's name would have {length} bytes, more than the {longest} that can be"
+    return Job(job.source, None, MediaError(problem, path=job.source, hint="Give a shorter name with -o"))
 
 
 def _unread(file: Path) -> str | None:

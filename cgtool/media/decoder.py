@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
 from cgtool.media.containers import SourceStream
+from cgtool.media.input.boxes import what_is_missing
 
 _MOST_ERRORS = 1000
 """Give up on a stream after this many packets in a row that won't decode: it is damaged beyond use."""
@@ -107,9 +108,9 @@ class Decoder:
         try:
             self.container = open_container(self._path)
         except OSError as error:  # PyAV's errors for missing and unreadable files are OSErrors as well
-            raise MediaError(_reason(error), path=self._path) from error
+            raise MediaError(_reason(error, self._path), path=self._path) from error
         except av.FFmpegError as error:
-            raise MediaError(_reason(error), path=self._path) from error
+            raise MediaError(_reason(error, self._path), path=self._path) from error
         try:
             self.stream = self._first_video_stream()
         except BaseException:
@@ -300,8 +301,8 @@ class Decoder:
         self.container.close()
 
 
-def _reason(error: Exception) -> str:
-    """FFmpeg's words for an error, made into a clause."""
+def _reason(error: Exception, path: Path | None = None) -> str:
+    """FFmpeg's words for an error, made into a clause; of a file that can't be opened, what is wrong with it."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):
@@ -309,7 +310,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, IsADirectoryError):
         return "is a directory"
     if isinstance(error, av.InvalidDataError):
-        return "is no video or image that can be read, or is damaged from the start"
+        missing = None if path is None else what_is_missing(path)
+        return missing or "is no video or image that can be read, or is damaged from the start"
     text = getattr(error, "strerror", None) or str(error)
     return f"can't be read ({text})"
 

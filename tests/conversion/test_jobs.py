@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -189,3 +190,28 @@ def test_pictures_that_are_not_read_are_named(here: Path) -> None:
     [alone] = plan(["tree/new.jxl"], None, "winter")
     assert "JPEG XL" in str(alone.error)
     assert alone.target_name is None
+
+
+def test_a_result_with_too_long_a_name_fails_alone(here: Path) -> None:
+    for name in ("x" * 246 + ".mp4", "é" * 124 + ".mp4"):
+        (here / name).touch()
+    jobs = plan(["x" * 246 + ".mp4", "é" * 124 + ".mp4", "a.mp4"], None, "winter")
+    assert [job.target_name for job in jobs] == [None, None, "a.winter.mp4"]
+    assert "257 bytes, more than the 255" in str(jobs[0].error)
+    assert "259 bytes" in str(jobs[1].error)
+    # A shorter name, or none that is longer than the source's.
+    assert plan(["x" * 246 + ".mp4"], "short.mp4", "winter")[0].error is None
+    assert plan(["x" * 246 + ".mp4"], "tree", "winter")[0].error is None
+    assert "256 bytes" in str(plan(["a.mp4"], "y" * 252 + ".mp4", "winter")[0].error)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_are_refused_at_once(here: Path) -> None:
+    os.mkfifo(here / "p.mp4")
+    [pipe] = plan(["p.mp4"], None, "winter")
+    assert "a pipe, which can be read only once" in str(pipe.error)
+    assert pipe.target_name is None
+    os.mkfifo(here / "p.jpg")
+    assert plan(["p.jpg"], None, "winter")[0].error is None  # a picture is read whole
+    [device] = plan(["/dev/null"], "x.mp4", "winter")
+    assert "a device" in str(device.error)

@@ -169,7 +169,7 @@ PIXELS = {"photo.avif": "yuv420p", "photo.jpg": "yuvj420p", "photo.tga": "bgr24"
 def strange_files(folder: Path, sound: Path) -> Iterator[tuple[Path, str]]:
     yield folder / "missing.mp4", "no such file"
     (folder / "empty.mp4").touch()
-    yield folder / "empty.mp4", "is no video or image that can be read"
+    yield folder / "empty.mp4", "the file is empty"
     (folder / "folder.mp4").mkdir()
     yield folder / "folder.mp4", "is a directory"
     for name, said in (("text.mp4", "is no video or image that can be read"), ("text.txt", "is text")):

@@ -191,7 +191,7 @@ def strange_files(folder: Path, sound: Path) -> Iterator[tuple[Path, str]]:
     whole = numbered(folder / "whole.mp4", 10, "-movflags", "+faststart")
     (folder / "codec.mp4").write_bytes(whole.read_bytes().replace(b"avc1", b"zzz1"))
     yield folder / "codec.mp4", "its video codec is unknown here"
-    yield cut_off(numbered(folder / "behind.mp4", 10), folder / "no index.mp4"), "damaged from the start"
+    yield cut_off(numbered(folder / "behind.mp4", 10), folder / "no index.mp4"), "its index (moov) is missing"
 
 
 def test_what_is_no_video_is_refused_in_one_line(tmp_path: Path) -> None:

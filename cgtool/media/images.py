@@ -25,6 +25,7 @@ from cgtool.errors import MediaError
 from cgtool.media.outputs import write_file
 from cgtool.media.stills.image_metadata import read_dpi, read_exif
 from cgtool.media.stills.image_modes import load_wide, to_srgb
+from cgtool.media.stills.png_colour import read_png_colour, to_srgb_curve
 
 MAX_PIXELS = 2**28
 """Larger images are refused: 16384 x 16384, above every camera's, below what fills the memory of a desktop."""
@@ -212,6 +213,7 @@ def _quiet_pillow() -> Iterator[list[warnings.WarningMessage]]:
 
 def _decode(stream: BinaryIO, name: str, complaints: list[warnings.WarningMessage]) -> StillImage:
     notes: list[str] = []
+    colour = read_png_colour(stream)
     image = _open(stream, name)
     # Pillow turns a TIFF upright by itself as it loads, and forgets that it did.
     swapped = getattr(image, "tag_v2", {}).get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
@@ -234,6 +236,10 @@ def _decode(stream: BinaryIO, name: str, complaints: list[warnings.WarningMessag
     # Pillow names a profile that it can't unpack None.
     profile = (image.info["icc_profile"] or b"") if "icc_profile" in image.info else None
     pixels, alpha, colour_notes = to_srgb(image if loaded is None else loaded, profile)
+    if colour.gamma is not None:
+        pixels = to_srgb_curve(pixels, colour.gamma)
+    if colour.note is not None:
+        notes.append(colour.note)
     return StillImage(
         pixels=np.ascontiguousarray(orientation.apply(pixels)),
         alpha=None if alpha is None else np.ascontiguousarray(orientation.apply(alpha)),

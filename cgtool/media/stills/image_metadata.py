@@ -71,11 +71,19 @@ def read_exif(image: Image.Image, complaints: Sequence[WarningMessage]) -> tuple
                 ExifTags.Base.ColorSpace: _SRGB_COLOUR_SPACE,
             }
             details.update({tag: value for tag, value in truths.items() if tag in details})
-        data = exif.tobytes() if len(exif) else None
+        data = _classic(exif).tobytes() if len(exif) else None
     except Exception:  # Pillow parses EXIF lazily and raises whatever the damage leads it to
         return orientation, None, "the EXIF data is damaged and was left out"
     damaged = emptied or any(_COMPLAINT_OF_EXIF.search(str(complaint.message)) for complaint in complaints)
     return orientation, data, "the EXIF data is damaged: only a part of it could be read" if damaged else None
+
+
+def _classic(exif: Image.Exif) -> Image.Exif:
+    """The same data without BigTIFF's layout, which no EXIF block has: Pillow hands it on from such a file."""
+    plain = Image.Exif()
+    for tag, value in exif.items():
+        plain[tag] = dict(exif.get_ifd(tag)) if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) else value
+    return plain
 
 
 def read_dpi(image: Image.Image, swapped: bool) -> tuple[float, float] | None:

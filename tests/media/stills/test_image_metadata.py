@@ -67,3 +67,19 @@ def test_bad_exif_is_a_warning(shared_data: Path, name: str) -> None:
     assert image.warnings == ("the EXIF data is damaged: only a part of it could be read",)
     for suffix in sorted(WRITABLE_SUFFIXES):
         write_image(io.BytesIO(), image, suffix=suffix)
+
+
+def test_bigtiff_keeps_its_tags(tmp_path: Path) -> None:
+    """Their layout has wider numbers, which Pillow would write into an EXIF block that no reader takes."""
+    picture = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "Scanner"
+    exif[ExifTags.Base.Software] = "x"
+    path = tmp_path / "big.tif"
+    picture.save(path, exif=exif, big_tiff=True)
+    read = read_image(path)
+    assert not read.warnings
+    for suffix in (".tif", ".jpg", ".png"):
+        assert write_image(tmp_path / f"result{suffix}", read) == ()
+        with Image.open(tmp_path / f"result{suffix}") as result:
+            assert result.getexif()[ExifTags.Base.Make] == "Scanner"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import math
 import os
@@ -93,8 +94,12 @@ def cli() -> None:
 _prepared(cli, "")
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 def main() -> NoReturn:
     """Run the program and exit."""
+    _fill_closed_streams()
     signal.signal(signal.SIGTERM, _on_sigterm)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # ignored under nohup
         signal.signal(signal.SIGHUP, _on_sigterm)  # the terminal was closed
@@ -118,7 +123,16 @@ def main() -> NoReturn:
         code = 143
     except BrokenPipeError:
         # Whoever read our output has gone, as in `cgtool ... | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
+        code = 1
+    except OSError as error:
+        debug.logger.debug("the error came from here", exc_info=True)
+        if error.errno in _NO_ROOM and error.filename is None:  # files are named: this is what we print to
+            _give_up_output()
+            told = f"standard output can't be written: {(error.strerror or str(error)).lower()}"
+        else:
+            told = unexpected(error)
+        click.echo(f"error: {told}", err=True)
         code = 1
     except Exception as error:
         debug.logger.debug("the error came from here", exc_info=True)
@@ -130,6 +144,18 @@ def main() -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _fill_closed_streams() -> None:
+    """Open what a caller closed (``>&-``) on nothing: else a file of ours would get its number, and our words."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
+
+
+def _give_up_output() -> None:
+    """Let what is still to be written to standard output go nowhere: it would fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _on_sigint(number: int, frame: FrameType | None) -> None:

@@ -258,6 +258,27 @@ else:
         return True
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep a folder to this process; it is made if it does not exist. The claim ends with the process, however it ends.
+
+    Raises:
+        BlockingIOError: Another process has claimed it.
+        OSError: It can't be made or opened.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.name == "nt":  # folders can't be opened there
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if lock(descriptor) is False:
+            raise BlockingIOError(f"{folder} is in use")
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _rename_to_new(path: Path, target: Path) -> None:
     """Rename a file to a name that is free; ``FileExistsError`` if it isn't."""
     try:

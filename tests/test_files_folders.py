@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cgtool.files import publish_folder, remove_leftovers
+from cgtool.files import claimed, publish_folder, remove_leftovers
 from tests.writers import ODD_NAMES, child, left, posix
 
 
@@ -69,6 +69,15 @@ def test_the_former_folder_is_not_lost_when_putting_it_back_fails_too(
     remove_leftovers(target)
     assert left(tmp_path) == ["folder"]
     assert (target / "a").read_bytes() == b"old"
+
+
+def test_a_folder_is_claimed_by_one_process(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "seasons"
+    claiming = "with claimed(Path(sys.argv[1])):\n    print('ready', flush=True)\n    sys.stdin.readline()\n"
+    with child(claiming, folder), pytest.raises(BlockingIOError), claimed(folder):
+        pass
+    with claimed(folder):  # that process was killed
+        assert left(folder) == []
 
 
 REPLACING = """

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cgtool.backends import machine
-from cgtool.errors import Terminated, UsageError
+from cgtool.errors import CgtoolError, Terminated, UsageError
+from cgtool.files import claimed
 from cgtool.models.folder import check_domains, check_name, check_synonyms
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
@@ -200,10 +201,26 @@ def train(request: TrainRequest) -> Iterator[Event]:
         judge = _judge(request, data, state)
         if judge is not None and not features.available():
             warnings.append(f"judged without probe and KID, so that the last model is kept: {_FEATURES_HINT}")
-        events = _train(request, state, record, checkpoints, data, judge, warnings)
-        for event in events:
-            if world.is_main:
-                yield event
+        with _alone(request) if world.is_main else nullcontext():
+            for event in _train(request, state, record, checkpoints, data, judge, warnings):
+                if world.is_main:
+                    yield event
+
+
+@contextmanager
+def _alone(request: TrainRequest) -> Iterator[None]:
+    """Two trainings in one folder would write over each other's checkpoints."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(claimed(request.run_folder))
+        except BlockingIOError as error:
+            hint = "Wait for it, stop it, or choose another --name"
+            raise CgtoolError("another training of this name is running", path=request.run_folder, hint=hint) from error
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            hint = "Give another --runs-dir"
+            raise CgtoolError(f"the run folder can't be written: {reason}", path=request.run_folder, hint=hint) from error
+        yield
 
 
 def _judge(request: TrainRequest, data: DataCheck, state: TrainState) -> Judge | None:

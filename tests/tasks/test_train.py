@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from cgtool.errors import CgtoolError, ModelError, UsageError
+from cgtool.files import claimed
 from cgtool.models.folder import read_model_folder
 from cgtool.models.weights import load_generator
 from cgtool.tasks.train import Finished, Looking, Prepared, TrainRequest, train
@@ -135,6 +136,13 @@ def test_twenty_steps_equal_ten_and_the_same_command_again(tmp_path: Path, data:
     assert losses_of(whole) == losses_of(parts)
     for file in ("A_to_B.safetensors", "B_to_A.safetensors"):
         assert (whole.model_folder / file).read_bytes() == (parts.model_folder / file).read_bytes()
+
+
+def test_two_trainings_of_one_name_do_not_run_at_once(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"steps": 2})
+    with claimed(wanted.run_folder), pytest.raises(CgtoolError, match="another training of this name is running"):
+        run(wanted)
+    run(wanted)
 
 
 def test_another_seed_is_another_training(tmp_path: Path, data: Path) -> None:

@@ -217,9 +217,8 @@ def _alone(request: TrainRequest) -> Iterator[None]:
             hint = "Wait for it, stop it, or choose another --name"
             raise CgtoolError("another training of this name is running", path=request.run_folder, hint=hint) from error
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            hint = "Give another --runs-dir"
-            raise CgtoolError(f"the run folder can't be written: {reason}", path=request.run_folder, hint=hint) from error
+            problem = f"the run folder can't be written: {(error.strerror or str(error)).lower()}"
+            raise CgtoolError(problem, path=request.run_folder, hint="Give another --runs-dir") from error
         yield
 
 

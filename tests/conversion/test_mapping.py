@@ -201,7 +201,7 @@ def test_what_can_not_keep_high_dynamic_range_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["14_phone_rot-90_hlg10_editlist_hevc.mp4", "16_av1_hdr10_mountain_1080p60.mp4"])
 def test_real_high_dynamic_range_is_kept(real_data: Path, tmp_path: Path, name: str) -> None:
     pytest.importorskip("torch")
-    model = Path(__file__).parents[2] / "engines" / "summer2winter"
+    model = Path(__file__).parents[1] / "warmstarts" / "summer2winter"
     for target, hdr in (("sdr.mp4", "sdr"), ("kept.mp4", "keep")):
         request = ConvertRequest(
             real_data / "clips" / name, to="winter", model=model, output=tmp_path / target, end=0.15, crf=8, hdr=hdr,  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
     picture = "color=gray:size=1024x128:rate=5:duration=0.4,format=yuv420p10le,geq=lum=X:cb=512:cr=512"
     ramp = f"{picture},setparams=range=pc:colorspace=bt709"
     clip = make(tmp_path / "ramp.mkv", "-f", "lavfi", "-i", ramp, "-c:v", "ffv1", "-color_range", "pc")
-    model = Path(__file__).parents[2] / "engines" / "summer2winter"
+    model = Path(__file__).parents[1] / "warmstarts" / "summer2winter"
     request = ConvertRequest(clip, to="winter", model=model, output=tmp_path / "out.mp4", engine="torch")
     *_, done = convert(lay_out(request))
     assert isinstance(done, Finished)

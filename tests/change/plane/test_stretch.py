@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cgtool.change import stretch
-from cgtool.change.stretch import COLUMNS, Axis, Stretch, Strips, positions
+from cgtool.change.plane import stretch
+from cgtool.change.plane.stretch import COLUMNS, Axis, Stretch, Strips, positions
 from cgtool.pictures import Size
 
 

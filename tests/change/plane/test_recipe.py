@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cgtool.change.colour_space import MAPS, Samples
-from cgtool.change.recipe import HALF, ChromaRecipe, Recipe
+from cgtool.change.plane.recipe import HALF, ChromaRecipe, Recipe
 from cgtool.pictures import LUMA
 
 NUMBERS = np.random.default_rng(0).normal(0, 0.2, (4, MAPS))

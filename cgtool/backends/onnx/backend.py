@@ -41,7 +41,7 @@ class ONNXBackend(Engine):
         if device != "cpu":
             ordinal = device.removeprefix("cuda:")
             provider = ("CUDAExecutionProvider", {"device_id": ordinal})
-            name = machine.cuda_devices()[int(ordinal)]
+            name = machine.device_name(device)
         if provider[0] not in runtime.get_available_providers():
             raise EngineError(f"onnx: this onnxruntime has no {device}", hint="Run: pip install onnxruntime-gpu")
         try:

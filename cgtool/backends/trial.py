@@ -25,12 +25,13 @@ from typing import Any, BinaryIO, cast
 import cgtool
 from cgtool.backends import machine
 from cgtool.backends.base import Engine, GeneratorSource, MapGrid
-from cgtool.backends.proof import LEAST_PSNR, agreement
+from cgtool.backends.proof import LEAST_PSNR, agreement, sample_of
 from cgtool.backends.sample import Promise, Sample
 from cgtool.backends.spec import EngineSpec, Shapes, Target
 from cgtool.backends.table import KINDS
 from cgtool.config import cache_dir
 from cgtool.errors import CgtoolError, EngineError
+from cgtool.extras import installed
 from cgtool.files import write_whole
 
 logger = logging.getLogger(__name__)
@@ -100,6 +101,24 @@ def once_open(engine: Engine, promise: Promise, spec: EngineSpec, device: str) -
     return _proven(psnr)
 
 
+def from_source(engine: Engine, spec: EngineSpec, device: str) -> str:
+    """Try an engine that runs a generator from its source where nobody could test that; in words as `once_open`.
+
+    In this process: what does so there is PyTorch, which reports what it can't do.
+
+    Raises:
+        EngineError: It fails.
+        DisprovenError: It gives something else than PyTorch does on the CPU.
+    """
+    promise = Promise(None, (spec.source.key,))
+    psnr = kept(promise, spec, device)
+    if psnr is None:
+        if not installed("torch"):
+            return "unproven: there is no PyTorch to compare with"
+        psnr = _judge(agreement(engine, sample_of(spec.source), spec.source.maps), promise, spec, device)
+    return _proven(psnr)
+
+
 def words(promise: Promise, spec: EngineSpec, device: str) -> str:
     """What is known of an engine that is not opened."""
     psnr = kept(promise, spec, device)
@@ -130,7 +149,7 @@ def _judge(psnr: float | None, promise: Promise, spec: EngineSpec, device: str) 
         "generator": spec.source.label,
         "precision": spec.precision,
         "device": machine.device_name(device),
-        "driver": machine.driver(device),
+        "driver": KINDS[spec.format].kind().driver(device),
     }
     try:
         write_whole(_place(promise, spec, device), json.dumps(known, indent=1) + "\n")
@@ -140,7 +159,8 @@ def _judge(psnr: float | None, promise: Promise, spec: EngineSpec, device: str) 
 
 
 def _place(promise: Promise, spec: EngineSpec, device: str) -> Path:
-    what = [*promise.digests, spec.format, spec.precision, machine.device_name(device), machine.driver(device)]
+    driver = KINDS[spec.format].kind().driver(device)
+    what = [*promise.digests, spec.format, spec.precision, machine.device_name(device), driver]
     sample = "" if promise.sample is None else json.dumps(asdict(promise.sample))
     return cache_dir() / "proofs" / f"{hashlib.sha256('|'.join([*what, sample]).encode()).hexdigest()[:32]}.json"
 

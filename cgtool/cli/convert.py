@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import click
 
-from cgtool.backends.table import ENGINES, PRECISIONS
+from cgtool.backends.table import DEVICES, ENGINES, PRECISIONS
 from cgtool.config import SEGMENT_SECONDS, Every
 from cgtool.conversion.look import LARGEST_SIZE, MOST_APART, SMALLEST_SIZE, NetworkSize
 from cgtool.errors import Terminated, UsageError
@@ -76,7 +76,13 @@ class EveryType(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="What runs the network; auto takes the fastest usable, identity changes nothing.",
 )
-@click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Where it runs.")
+@click.option(
+    "--device",
+    metavar="|".join(("auto", "cuda:N", *DEVICES)),
+    default="auto",
+    show_default=True,
+    help="Where it runs: auto is NVIDIA's GPU, else the CPU.",
+)
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),

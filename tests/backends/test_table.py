@@ -15,6 +15,7 @@ from cgtool.backends.engines import engines_of
 from cgtool.backends.kind import Kind
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.backends.table import ENGINES, FORMATS, KINDS, PRECISIONS, Row
+from cgtool.backends.trial import NO_SAMPLE
 from cgtool.conversion.model import source_of
 from cgtool.errors import UsageError
 from cgtool.media.reader import VideoReader
@@ -22,7 +23,7 @@ from cgtool.models.folder import read_model_folder
 from cgtool.pictures import Size
 from cgtool.tasks.export import Exported, ExportRequest, export, plan
 from tests.backends import toy
-from tests.compiled import converted
+from tests.compiled import converted, forge
 
 
 @pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row.name)
@@ -100,9 +101,13 @@ def test_a_new_kind_is_compiled_kept_found_and_taken(compiled: Path) -> None:
     assert done.engine.manifest.versions["toy"] == "1.0"
     source = source_of(read_model_folder(compiled), "A_to_B")
     assert "A_to_B-toy-fp32" in {engine.name for engine in engines_of(source)}
+    refused = open_backend(source, EngineRequest("toy"))
+    assert "refused on its first use here" in refused.warnings[0], "negatives are not what the network makes"
+    forge(compiled, "toy-fp32", sample=None)
     opened = open_backend(source, EngineRequest("toy"))
-    assert opened.reasons[-2:] == [
+    assert opened.reasons[-3:] == [
         "toy cpu fp32 (A_to_B-toy-fp32): chosen, never measured here",
+        f"toy cpu fp32 (A_to_B-toy-fp32): {NO_SAMPLE}",
         "toy cpu fp32: comes later, never measured here",
     ]
     assert "toys are fast" in opened.notes

@@ -15,7 +15,6 @@ from cgtool.backends.engines import engines_of
 from cgtool.backends.kind import Kind
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.backends.table import ENGINES, FORMATS, KINDS, PRECISIONS, Row
-from cgtool.backends.trial import NO_SAMPLE
 from cgtool.conversion.model import source_of
 from cgtool.errors import UsageError
 from cgtool.media.reader import VideoReader
@@ -100,16 +99,14 @@ def test_a_new_kind_is_compiled_kept_found_and_taken(compiled: Path) -> None:
     assert [path.name for path in done.engine.paths] == ["A_to_B-toy-fp32.toy"]
     assert done.engine.manifest.versions["toy"] == "1.0"
     source = source_of(read_model_folder(compiled), "A_to_B")
-    assert "A_to_B-toy-fp32" in {engine.name for engine in engines_of(source)}
-    refused = open_backend(source, EngineRequest("toy"))
-    assert "refused on its first use here" in refused.warnings[0], "negatives are not what the network makes"
+    # It was not verified, and it does not do as PyTorch does: that is found out at its first use.
+    refused = open_backend(source, EngineRequest("toy")).reasons
+    assert any("refused on its first use here" in reason for reason in refused)
     forge(compiled, "toy-fp32", sample=None)
+    assert "A_to_B-toy-fp32" in {engine.name for engine in engines_of(source)}
     opened = open_backend(source, EngineRequest("toy"))
-    assert opened.reasons[-3:] == [
-        "toy cpu fp32 (A_to_B-toy-fp32): chosen, never measured here",
-        f"toy cpu fp32 (A_to_B-toy-fp32): {NO_SAMPLE}",
-        "toy cpu fp32: comes later, never measured here",
-    ]
+    assert "toy cpu fp32 (A_to_B-toy-fp32): chosen, never measured here" in opened.reasons
+    assert "toy cpu fp32: comes later, never measured here" in opened.reasons
     assert "toys are fast" in opened.notes
     *_, again = export(plan(request, None), request)
     assert isinstance(again, Exported)

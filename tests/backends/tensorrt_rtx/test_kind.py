@@ -77,12 +77,16 @@ def test_a_shipped_model_is_parsed_as_it_was_written(path: Path) -> None:
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, log_of(trt).sink)
     assert parser.parse(path.read_bytes())
-    for tensor, name in ((network.get_input(0), "frames"), (network.get_output(0), "translated")):
-        assert (tensor.name, tensor.dtype, tuple(tensor.shape)) == (name, trt.DataType.UINT8, (-1, -1, -1, 3))
+    written = onnx.load(path).graph
+    types = {TensorProto.UINT8: trt.DataType.UINT8, TensorProto.FLOAT16: trt.DataType.HALF, 1: trt.DataType.FLOAT}
+    for tensor, value in ((network.get_input(0), written.input[0]), (network.get_output(0), written.output[0])):
+        shape = tuple(one.dim_value or -1 for one in value.type.tensor_type.shape.dim)
+        assert (tensor.name, tuple(tensor.shape)) == (value.name, shape)
+        assert tensor.dtype == types[value.type.tensor_type.elem_type]
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     convolutions = [layer for layer in layers if layer.type == trt.LayerType.CONVOLUTION]
     norms = [layer for layer in layers if layer.type == trt.LayerType.NORMALIZATION]
-    nodes = [node.op_type for node in onnx.load(path).graph.node]
+    nodes = [node.op_type for node in written.node]
     assert len(convolutions) == nodes.count("Conv") > 0
     assert len(layers) > len(nodes)  # TensorRT splits some, and drops none
     assert {layer.get_output(0).dtype for layer in convolutions} == {trt.DataType.HALF}
@@ -99,7 +103,7 @@ def test_a_shipped_model_is_compiled(path: Path) -> None:
 
     engine = build(path.read_bytes(), SHAPES, progress)
     assert engine[:4] == b"vtrt"
-    assert 1e6 < len(engine) < 3 * path.stat().st_size + 1e6
+    assert 1e6 < len(engine) < 4 * path.stat().st_size + 1e6
     assert heard
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +20,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from cgtool.backends import machine
-from cgtool.backends.manifest import read_manifest
+from cgtool.backends.manifest import EngineFile, read_manifest
 from cgtool.backends.spec import AMPERE_AND_NEWER, BuildOptions, EngineSpec, Progress, Shapes, Target
 from cgtool.backends.table import KINDS
 from cgtool.backends.tensorrt.bindings import load_tensorrt_rtx, log_of
@@ -25,6 +28,7 @@ from cgtool.backends.tensorrt.builder import build_engine
 from cgtool.backends.tensorrt.library import TENSORRT_RTX
 from cgtool.cli.app import cli
 from cgtool.errors import EngineError, UsageError
+from cgtool.tasks.export import Exported, ExportRequest, export, plan
 from tests.backends.support import ENGINES
 from tests.compiled import quick_exports, tiny_model
 
@@ -117,6 +121,63 @@ def test_ctrl_c_ends_a_build() -> None:
     with pytest.raises(KeyboardInterrupt):
         build(SHIPPED[0].read_bytes(), SHAPES, progress)
     assert len(steps) == 50
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from cgtool.backends.spec import BuildOptions, Shapes
+from cgtool.backends.tensorrt.builder import build_engine
+from cgtool.backends.tensorrt.library import TENSORRT_RTX
+
+def progress(phase, step, steps):
+    print(phase, flush=True)
+    return True
+
+shapes = Shapes((1, 144, 256), (1, 256, 456), (4, 720, 1280))
+while True:  # a build takes about a second: the signal comes in the middle of one
+    build_engine(TENSORRT_RTX, Path(sys.argv[1]).read_bytes(), shapes, BuildOptions(), progress=progress)
+"""
+
+
+def test_a_real_ctrl_c_ends_a_real_build() -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(SHIPPED[0])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline(), "the build has begun"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert errors.strip().endswith("KeyboardInterrupt")
+
+
+def test_two_exports_of_one_engine_at_once_leave_one_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ())
+    tiny_model(tmp_path / "tiny")
+    request = ExportRequest((str(tmp_path / "tiny"),), format="tensorrt-rtx", output=tmp_path / "out", force=True)
+    with quick_exports():
+        *_, first = export(plan(request, None), request)  # the graph is made once
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(lambda _: list(export(plan(request, None), request))[-1], range(2)))
+    assert all(isinstance(done, Exported) and done.status == "compiled" for done in (first, *both))
+    (manifest,) = (tmp_path / "out" / "tiny").glob("*.engine.json")
+    assert len(EngineFile(manifest, read_manifest(manifest)).read()) == 1
+    assert len(list((tmp_path / "out" / "tiny").iterdir())) == 2
+
+
+def test_no_cache_and_no_folder_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ())
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CGTOOL_CACHE", str(tmp_path / "file"))
+    tiny_model(tmp_path / "tiny")
+    command = ["export", str(tmp_path / "tiny"), "--format", "tensorrt-rtx", "--json"]
+    with quick_exports():
+        compiled, refused = (
+            CliRunner().invoke(cli, [*command, *more]) for more in ([], ["-o", str(tmp_path / "file" / "out")])
+        )
+    assert json.loads(compiled.stdout)["status"] == "compiled"
+    assert (refused.exit_code, json.loads(refused.stdout)["status"]) == (1, "failed")
+    assert "can't be written" in json.loads(refused.stdout)["error"]
 
 
 REFUSED = {

@@ -26,10 +26,12 @@ test-slow: $(DEV)
 test-gpu: $(DEV)
 	$(BIN)/python -m pytest -m gpu
 
-# Proves what could not be run without an NVIDIA GPU and TensorRT (pip install 'cgtool[tensorrt]').
+# Proves what could not be run without an NVIDIA GPU and TensorRT (pip install 'cgtool[tensorrt]'), of both its kinds, and
+# prints their figures as a table for the README.
 test-tensorrt: $(DEV)
 	$(BIN)/pip install --quiet --editable '.[dev,tensorrt,tensorrt-rtx]'
 	$(BIN)/python -m pytest -m 'gpu or not gpu' tests/backends/tensorrt tests/backends/tensorrt_rtx
+	$(BIN)/python -m tests.backends.tensorrt.figures
 
 # Every dependency in the oldest release that pyproject.toml declares, on the oldest Python.
 test-oldest:

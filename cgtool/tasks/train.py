@@ -10,7 +10,7 @@ from pathlib import Path
 from cgtool.backends import machine
 from cgtool.errors import CgtoolError, Terminated, UsageError
 from cgtool.files import claimed
-from cgtool.models.folder import check_domains, check_name, check_synonyms
+from cgtool.models.folder import check_domains, check_name, check_synonyms, read_model_folder
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
 from cgtool.training.data.check import DataCheck, look_at_data
@@ -171,6 +171,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
     check_synonyms(request.domains, request.synonyms)
     if request.save_init is not None:
         check_save_init(request.save_init)
+    _check_teacher(request)
     with closing(join(request.config.device)) as world:
         if world.is_main:
             yield Looking((*request.folders, *(request.test_folders or ())))
@@ -205,6 +206,19 @@ def train(request: TrainRequest) -> Iterator[Event]:
             for event in _train(request, state, record, checkpoints, data, judge, warnings):
                 if world.is_main:
                     yield event
+
+
+def _check_teacher(request: TrainRequest) -> None:
+    """Refuse to imitate a model of other domains, or one that this training would replace."""
+    if request.config.objective.distill is None:
+        return
+    teacher = Path(request.config.objective.distill)
+    domains = read_model_folder(teacher).domains
+    if domains != request.domains:
+        words = f"moves between {' and '.join(domains)}, not {' and '.join(request.domains)}"
+        raise UsageError(words, path=teacher, hint=f"Give --domains {','.join(domains)}, or another --distill")
+    if teacher.resolve() == request.model_folder.resolve():
+        raise UsageError("can't be imitated by what replaces it", path=teacher, hint="Give another --name")
 
 
 @contextmanager

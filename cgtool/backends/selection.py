@@ -304,6 +304,8 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
             engine = WithinProfile(engine, shapes, functools.partial(_open_first, later, why, label, request))
         return _told(engine, candidate, later, refused, request, proof)
     if failure is not None and len(refused) == 1:
+        if isinstance(failure, trial.DisprovenError):  # which does not name the engine
+            raise trial.DisprovenError(f"{label}, {refused[0].what}: {failure.message}", hint=failure.hint) from failure
         raise failure
     raise EngineError(
         f"no engine can run {label}: {'; '.join(map(str, refused))}",

@@ -8,9 +8,12 @@ points are those of ITU-T H.273, which FFmpeg uses unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import cv2
 import numpy as np
+from av.filter import Graph
+from av.video.frame import VideoFrame
 
 from cgtool.pictures import Image, Size
 
@@ -185,3 +188,24 @@ def is_rgb_format(pixel_format: str) -> bool:
 
 def _range_name(full_range: bool) -> str:
     return "pc" if full_range else "tv"
+
+
+def through(graph: Graph, frame: VideoFrame) -> VideoFrame:
+    """The frame that a filter chain makes of one."""
+    graph.push(frame)
+    filtered = graph.pull()
+    assert isinstance(filtered, VideoFrame)
+    return filtered
+
+
+def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str, str]]) -> Graph:
+    """A filter chain for frames of the size and format of ``frame``."""
+    graph = Graph()
+    node = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
+    for name, arguments in filters:
+        following = graph.add(name, arguments)
+        node.link_to(following)
+        node = following
+    node.link_to(graph.add("buffersink"))
+    graph.configure()
+    return graph

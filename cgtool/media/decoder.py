@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import av
 from av.codec.context import CodecContext, Flags
-from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
@@ -18,11 +17,12 @@ from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
 from cgtool.media.containers import SourceStream
+from cgtool.media.input.packets import open_container, packets
+from cgtool.media.input.rates import frame_rate
+from cgtool.media.input.survey import look_through
 
 _MOST_ERRORS = 1000
 """Give up on a stream after this many packets in a row that won't decode: it is damaged beyond use."""
-_MOST_GAPS = 10_000
-"""Give up on a transport stream after this many stretches in a row (64 KiB each) that hold no packet."""
 _SEEK_BACK_SECONDS = (0, 1, 5, 30)
 """How far before the wanted time to look for a key frame, in turn; after that, the file is read from its beginning."""
 _LONGEST_REORDERING_SECONDS = 1
@@ -33,22 +33,6 @@ _TEXT_FORMATS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """FFmpeg draws text files as pictures of a terminal, which nobody means who converts footage."""
 _IMAGE_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 """HEIF's still images (ISO/IEC 23008-12), which FFmpeg would decode as a film of one frame, or of one tile."""
-
-
-# Until 18, PyAV raised UnicodeDecodeError over metadata in another encoding unless told otherwise; from 19 on it knows
-# no such option, and always gives surrogates for what is no UTF-8.
-_OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
-
-
-def open_container(path: Path) -> InputContainer:
-    """Open a file for reading, whatever its name looks like and its metadata is encoded in.
-
-    Metadata that is no UTF-8 is given with surrogates: see `readable`.
-
-    Raises:
-        av.FFmpegError: It can't be opened.
-    """
-    return cast(InputContainer, av.open(f"file:{path}", "r", **_OPEN_OPTIONS))
 
 
 def readable(text: str) -> str:
@@ -82,6 +66,7 @@ class Decoder:
         file_start: When the file begins on its own clock, in seconds.
         start_seconds, end_seconds: The span on that clock; None where it is open.
         warnings: For the user, sentences without a file name; complete once the frames are read.
+        survey: What was found before reading.
         damaged_frames: Frames of the span that were decoded with errors, and packets that were not, so far.
 
     Raises:
@@ -93,6 +78,13 @@ class Decoder:
         self.warnings: list[str] = []
         self.damaged_frames = 0
         self._open()
+        self.survey = look_through(path, self.stream.index, start, end)
+        if self.survey.runs is not None:
+            count = len(self.survey.runs.moved) - 1
+            self.warnings.append(
+                f"its clock jumps {_count(count, 'time')} (recordings joined, or a camera begun anew): "
+                "picture and sound go on where they were"
+            )
         self.file_start = Fraction(self.container.start_time or 0, av.time_base)
         self.start_seconds = None if start is None else self.file_start + start
         self.end_seconds = None if end is None else self.file_start + end
@@ -116,12 +108,10 @@ class Decoder:
         self.stream.thread_type = "AUTO"
         self.stream.codec_context.flags |= Flags.output_corrupt
         self.time_base = self.stream.time_base or Fraction(1, 90000)
-        self._rate = self.stream.average_rate or Fraction(25)
+        self._rate = frame_rate(self.stream)
         # AVI has no presentation times. Those that libavformat makes up for B-frames of H.264 are out of order, so
         # frames take the time of the packet that released them, as in the ffmpeg program.
         self._has_pts = self.container.format.name != "avi"
-        # MPEG's program streams (.mpg, .vob) have times for some frames only: those after a seek can't be worked out.
-        self._can_seek = self.container.format.name != "mpeg"
 
     def _first_video_stream(self) -> VideoStream:
         name = self.container.format.name
@@ -138,13 +128,20 @@ class Decoder:
         kinds = ", ".join(sorted({"cover picture" if s.type == "video" else s.type for s in self.container.streams}))
         raise MediaError(f"holds no video (only {kinds})" if kinds else "holds no video", path=self._path)
 
+    @property
+    def can_seek(self) -> bool:
+        """Whether a time leads to a place in the file, and the times from there on can be told."""
+        # MPEG's program streams (.mpg, .vob) have times for some frames only: those after a seek can't be worked out.
+        # Where the clock jumps, a time leads to several places.
+        return self.container.format.name != "mpeg" and self.survey.runs is None
+
     def _seek(self, time: Fraction) -> None:
         """Go to a key frame that is presented at ``time`` or before, so that all from there on can be decoded.
 
         Seeking alone does not do that: some formats land between key frames, others go by decoding times.
         """
         latest = time if self._has_pts else time - _LONGEST_REORDERING_SECONDS
-        for back in _SEEK_BACK_SECONDS if self._can_seek else ():
+        for back in _SEEK_BACK_SECONDS if self.can_seek else ():
             ticks = int((time - back) / self.time_base)
             try:
                 self.container.seek(ticks, stream=self.stream)
@@ -162,26 +159,18 @@ class Decoder:
         return item.pts if self._has_pts and item.pts is not None else item.dts
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
-        packets = self.container.demux(self.stream)
-        gaps = 0
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.BlockingIOError:  # a transport stream's stretch of rubbish; behind it things may go on
-                gaps += 1
-                if gaps == _MOST_GAPS:
-                    return
-                packets = self.container.demux(self.stream)
-            except av.FFmpegError as error:
-                self.warnings.append(f"the file ends early: {_reason(error)}")
-                return
-            else:
-                gaps = 0
+        """The stream's packets on a clock that doesn't jump, from a key frame on."""
+        runs = self.survey.runs
+        follower = None if runs is None else runs.follow(self.stream.index)
+        try:
+            for packet in packets(self.container, [self.stream]):
+                if follower is not None and packet.size and follower.move(packet):
+                    self._wait_for_key = True
                 if not self._wait_for_key or packet.is_keyframe:
                     self._wait_for_key = False
                     yield packet
+        except av.FFmpegError as error:
+            self.warnings.append(f"the file ends early: {_reason(error)}")
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """All frames, counting damage instead of stopping at it."""

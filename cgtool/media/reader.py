@@ -20,9 +20,11 @@ from av.video.frame import VideoFrame
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame, PlanarFrame
-from cgtool.media.colour import UNSPECIFIED, Colour, is_rgb_format
+from cgtool.media.colour import UNSPECIFIED, Colour, build_graph, is_rgb_format, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
+from cgtool.media.input.rates import believable
+from cgtool.media.input.runs import Runs
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
 from cgtool.pictures import Image, Size
@@ -59,6 +61,8 @@ class VideoInfo:
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
             if there is one, the file's start where its clock is far off (broadcast recordings) or negative.
         begin_seconds: When the first frame is shown, counted from there.
+        runs: The runs of the file's clock, None if it doesn't jump.
+        seeks: Whether a time leads to a place in the file.
     """
 
     width: int
@@ -78,6 +82,8 @@ class VideoInfo:
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
     begin_seconds: Fraction
+    runs: Runs | None
+    seeks: bool
 
 
 class VideoReader:
@@ -158,7 +164,7 @@ class VideoReader:
         ratio = stream.sample_aspect_ratio
         if ratio is not None and ratio > 0:
             ratio = 1 / ratio if self._orientation.transpose else ratio
-        rate = stream.average_rate or None
+        rate = believable(stream.average_rate) or believable(stream.guessed_rate)
         seconds = None if stream.duration is None else stream.duration * self._decoder.time_base
         if seconds is None and container.duration is not None:
             seconds = Fraction(container.duration, av.time_base)
@@ -168,7 +174,7 @@ class VideoReader:
         if seconds is not None and not whole:
             begin = start if start is not None else file_start
             seconds = min(file_start + seconds, end or file_start + seconds) - begin
-        estimate = stream.frames if whole and stream.frames else None
+        estimate = (stream.frames or self._decoder.survey.frames or None) if whole else None
         if estimate is None and seconds is not None and rate is not None:
             estimate = max(1, round(seconds * rate))
         origin = self._origin(first)
@@ -177,7 +183,7 @@ class VideoReader:
             height=height,
             time_base=self._decoder.time_base,
             average_rate=rate,
-            nominal_rate=stream.guessed_rate or rate,
+            nominal_rate=believable(stream.guessed_rate) or rate,
             estimated_frames=estimate,
             sample_aspect_ratio=ratio or None,
             colour=replace(self._colour, width=width, height=height),
@@ -190,6 +196,8 @@ class VideoReader:
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
             origin_seconds=origin,
             begin_seconds=(first.pts or 0) * self._decoder.time_base - origin,
+            runs=self._decoder.survey.runs,
+            seeks=self._decoder.can_seek,
         )
 
     def _origin(self, first: VideoFrame) -> Fraction:
@@ -257,7 +265,7 @@ class VideoReader:
         coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
         graph = build_graph(self._first, self._decoder.time_base, self._colour.small_filters(coded))
         for frame, decoded in self._as_decoded():
-            yield frame, self._upright(_through(graph, decoded))
+            yield frame, self._upright(through(graph, decoded))
 
     def _as_decoded(self) -> Iterator[tuple[PlanarFrame, VideoFrame]]:
         """Every presented frame's planes, upright, and the frame in the first one's size and format."""
@@ -283,14 +291,14 @@ class VideoReader:
         if key not in self._graphs:
             to_format = ("format", f"pix_fmts={first.format.name}")
             self._graphs[key] = build_graph(frame, self._decoder.time_base, [*self._scaling(frame), to_format])
-        return _through(self._graphs[key], frame)
+        return through(self._graphs[key], frame)
 
     def _pixels(self, frame: VideoFrame) -> Image:
         # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
         key = _kind(frame)
         if key not in self._graphs:
             self._graphs[key] = self._build_graph(frame)
-        return self._upright(_through(self._graphs[key], frame))
+        return self._upright(through(self._graphs[key], frame))
 
     def _upright(self, rgb: VideoFrame) -> Image:
         # PyAV gives a view with the rows' padding where the width needs some.
@@ -325,23 +333,3 @@ class VideoReader:
 
 def _kind(frame: VideoFrame) -> tuple[str, int, int]:
     return frame.format.name, frame.width, frame.height
-
-
-def _through(graph: Graph, frame: VideoFrame) -> VideoFrame:
-    graph.push(frame)
-    filtered = graph.pull()
-    assert isinstance(filtered, VideoFrame)
-    return filtered
-
-
-def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str, str]]) -> Graph:
-    """A filter chain for frames of the size and format of ``frame``."""
-    graph = Graph()
-    node = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    for name, arguments in filters:
-        following = graph.add(name, arguments)
-        node.link_to(following)
-        node = following
-    node.link_to(graph.add("buffersink"))
-    graph.configure()
-    return graph

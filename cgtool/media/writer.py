@@ -22,19 +22,22 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from cgtool.errors import EncoderError
+from cgtool.errors import EncoderError, MediaError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.clock import Clock
-from cgtool.media.colour import Colour, is_rgb_format
+from cgtool.media.colour import Colour, build_graph, is_rgb_format
 from cgtool.media.containers import CarriedStream, Container, language_arguments
 from cgtool.media.decoder import attached_picture
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
+from cgtool.media.input.sidecar import Sidecar, write_sidecar
 from cgtool.media.outputs import publish, reserve
 from cgtool.media.planes import write_planes
-from cgtool.media.reader import VideoInfo, build_graph
+from cgtool.media.reader import VideoInfo
 
 _PATIENCE_SECONDS = 2.0
+_LEAD_SECONDS = 5
+"""Sound may lie this much before the picture of the same time in a file."""
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
 
 
@@ -99,9 +102,11 @@ class VideoWriter:
         self._output = reserve(path, overwrite=overwrite)
         self._pictures: tempfile.TemporaryDirectory[str] | None = None
         try:
-            arguments = _arguments(container, encoder, info, self._colour, self._clock, source)
-            if any(stream.is_attached for stream in source.carried):
+            if info.runs is not None or any(stream.is_attached for stream in source.carried):
                 self._pictures = tempfile.TemporaryDirectory(prefix="cgtool.")
+            sidecar = self._write_sidecar(source)
+            arguments = _arguments(container, encoder, info, self._colour, self._clock, source, sidecar)
+            if self._pictures is not None:
                 arguments += _attachments(source, Path(self._pictures.name))
             self._ffmpeg = FFmpegProcess(
                 [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._output.path}"]
@@ -113,6 +118,19 @@ class VideoWriter:
         self._writing = threading.Lock()
         self._nut: OutputContainer | None = None
         self._stream: VideoStream | None = None
+
+    def _write_sidecar(self, source: Source) -> Sidecar | None:
+        """Where the source's clock jumps: its other streams on one that doesn't."""
+        indices = [stream.index for stream in source.carried if not stream.is_attached]
+        if self._info.runs is None or not indices:
+            return None
+        assert self._pictures is not None
+        try:
+            return write_sidecar(source.path, indices, self._info.runs, Path(self._pictures.name))
+        except (av.FFmpegError, OSError, ValueError) as error:
+            hint = "Use --no-audio to convert the picture alone"
+            problem = f"its clock jumps, and its sound and subtitles can't be moved with the picture ({error})"
+            raise MediaError(problem, path=source.path, hint=hint) from error
 
     def write(self, frame: Frame | PlanarFrame) -> None:
         """Encode a frame. Frames come in order, all of the source's size and of one kind.
@@ -234,10 +252,14 @@ def _arguments(
     colour: Colour,
     clock: Clock,
     source: Source,
+    sidecar: Sidecar | None,
 ) -> list[str]:
     """ffmpeg's arguments up to, but without, the output."""
     arguments = ["-y", "-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0"]
-    arguments += _source_input(info.origin_seconds + clock.moved_seconds, source)
+    origin_seconds = info.origin_seconds + clock.moved_seconds
+    arguments += _source_input(origin_seconds, source, seeks=info.seeks)
+    if sidecar is not None:
+        arguments += ["-itsoffset", _seconds(-origin_seconds), "-i", str(sidecar.path)]
     carried = {stream.index: stream.arguments for stream in source.carried if not stream.is_attached}
     indices = sorted([info.stream_index, *carried])
     for number, index in enumerate(indices):
@@ -253,7 +275,8 @@ def _arguments(
                 arguments += [f"-metadata:s:{number}", f"{tag}="]
             arguments += [part.format(n=number) for part in language_arguments(info.language, container)]
         else:
-            arguments += ["-map", f"1:{index}", f"-c:{number}", *(part.format(n=number) for part in carried[index])]
+            place = f"1:{index}" if sidecar is None else f"2:{sidecar.numbers[index]}"
+            arguments += ["-map", place, f"-c:{number}", *(part.format(n=number) for part in carried[index])]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{index}"]
     arguments += ["-map_metadata", "1", "-map_chapters", "1" if container.chapters else "-1"]
     for brand in ("major_brand", "minor_version", "compatible_brands"):  # of the source's container, not of this one
@@ -261,7 +284,7 @@ def _arguments(
     arguments += [
         "-max_muxing_queue_size",
         "4096",
-        *_span(container, info.origin_seconds + clock.moved_seconds, source),
+        *_span(container, origin_seconds, source),
     ]
     if container.muxer in ("mp4", "mov"):
         # Apple's own tag table loses vendors' tags; the other one keeps all, but fewer players show a title from it.
@@ -284,13 +307,15 @@ def _attachments(source: Source, folder: Path) -> list[str]:
     return arguments
 
 
-def _source_input(origin_seconds: Fraction, source: Source) -> list[str]:
+def _source_input(origin_seconds: Fraction, source: Source, *, seeks: bool) -> list[str]:
     arguments = []
     if origin_seconds:
         arguments += ["-itsoffset", _seconds(-origin_seconds)]
-    if source.start_seconds is not None:
-        # To a key frame before it: -ss of the output cuts there exactly, and does it on the output's clock.
-        arguments += ["-noaccurate_seek", "-ss", _seconds(source.start_seconds)]
+    if source.start_seconds is not None and seeks:
+        # To some place before it, since streams lie side by side only roughly: -ss of the output cuts exactly there,
+        # and does it on the output's clock. -seek_timestamp: the time is the file's own, not one after its start.
+        place = max(source.start_seconds - _LEAD_SECONDS, Fraction(0))
+        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", _seconds(place)]
     return [*arguments, "-i", f"file:{source.path}"]
 
 

@@ -1,0 +1,1 @@
+"""What unusual sources need before they are read like all others."""

@@ -12,7 +12,7 @@ NEWEST_PYTHON ?= $(shell $(PYTHON) tests/pythons.py newest)
 # tests that need it are skipped.
 EXTRAS ?= all,test
 
-.PHONY: demo test test-slow test-gpu test-tensorrt test-oldest test-newest coverage check bench bench-train clean
+.PHONY: demo test test-slow test-gpu test-tensorrt test-oldest test-newest coverage check bench bench-peers bench-train clean
 
 demo: $(BASE)
 	$(BIN)/python -m tests.demo
@@ -26,10 +26,12 @@ test-slow: $(DEV)
 test-gpu: $(DEV)
 	$(BIN)/python -m pytest -m gpu
 
-# Proves what could not be run without an NVIDIA GPU and TensorRT (pip install 'cgtool[tensorrt]').
+# Proves what could not be run without an NVIDIA GPU and TensorRT (pip install 'cgtool[tensorrt]'), of both its kinds, and
+# prints their figures as a table for the README.
 test-tensorrt: $(DEV)
 	$(BIN)/pip install --quiet --editable '.[dev,tensorrt,tensorrt-rtx]'
 	$(BIN)/python -m pytest -m 'gpu or not gpu' tests/backends/tensorrt tests/backends/tensorrt_rtx
+	$(BIN)/python -m tests.backends.tensorrt.figures
 
 # Every dependency in the oldest release that pyproject.toml declares, on the oldest Python.
 test-oldest:
@@ -61,9 +63,14 @@ check: $(DEV)
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 bench: $(DEV)
+	$(BIN)/python -m tests.benchmarks.transcode
 	$(BIN)/python -m tests.benchmarks.pipeline
 	$(BIN)/python -m tests.benchmarks.engines
 	$(BIN)/python -m tests.benchmarks.train_speed
+
+# Beside VapourSynth, which gets an environment of its own and needs Python 3.12 or newer.
+bench-peers: $(DEV)
+	$(BIN)/python -m tests.benchmarks.peers --python $(NEWEST_PYTHON)
 
 bench-train: $(DEV)
 	$(BIN)/python -m tests.benchmarks.train_speed
@@ -82,5 +89,5 @@ $(DEV): $(BASE)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest build dist demo .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-peers build dist demo .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
 	find cgtool tests -name __pycache__ -type d -prune -exec rm -rf {} +

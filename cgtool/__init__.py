@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         CgtoolError,
         Model,
         UsageError,
+        check_data,
         choose_model,
         convert,
         convert_events,
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
         measure,
         measure_events,
         models,
+        preview,
+        preview_events,
         train,
         train_events,
+        watch_events,
     )
 
 __version__ = "0.1.0"
@@ -29,6 +33,7 @@ __all__ = [
     "Model",
     "UsageError",
     "__version__",
+    "check_data",
     "choose_model",
     "convert",
     "convert_events",
@@ -37,8 +42,11 @@ __all__ = [
     "measure",
     "measure_events",
     "models",
+    "preview",
+    "preview_events",
     "train",
     "train_events",
+    "watch_events",
 ]
 
 if not TYPE_CHECKING:  # or type checkers would believe in any name

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar, cast
 from cgtool.conversion.events import Event, Finished, Result
 from cgtool.conversion.model import Model as Model
 from cgtool.conversion.model import choose_model as choose_model
-from cgtool.conversion.request import ConvertRequest, FileName
+from cgtool.conversion.request import ConvertRequest, FileName, PreviewRequest, WatchRequest
 from cgtool.errors import CgtoolError as CgtoolError
 from cgtool.errors import UsageError as UsageError
 
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from cgtool.change.measures import Measures
+    from cgtool.tasks.check_data import DataCheck
     from cgtool.tasks.export import Event as ExportEvent
     from cgtool.tasks.export import Exported
     from cgtool.tasks.measure import MeasuredFrame
     from cgtool.tasks.models import ModelRow
+    from cgtool.tasks.preview import Event as PreviewEvent
     from cgtool.tasks.train import Event as TrainEvent
     from cgtool.tasks.train import Finished as TrainFinished
 
@@ -92,6 +94,42 @@ def convert(request: ConvertRequest) -> list[Result]:
     return [event.result for event in events if isinstance(event, Finished)]
 
 
+@_takes(WatchRequest)
+def watch_events(request: WatchRequest) -> Iterator[Event]:
+    """Convert what appears in a folder and tell what happens, without end unless ``once``.
+
+    The keywords are `cgtool.conversion.request.WatchRequest`'s attributes; events and errors are `convert_events`'s.
+    """
+    from cgtool.tasks import watch as task
+
+    return task.watch(request)
+
+
+@_takes(PreviewRequest)
+def preview_events(request: PreviewRequest) -> Iterator[PreviewEvent]:
+    """Make a page that shows moments of clips, changed in several ways, and tell what happens.
+
+    The keywords are `cgtool.conversion.request.PreviewRequest`'s attributes; see `cgtool.tasks.preview.preview`.
+    """
+    from cgtool.tasks import preview as task
+
+    return task.preview(request)
+
+
+@_takes(PreviewRequest)
+def preview(request: PreviewRequest) -> Path:
+    """Make the page of `preview_events`; where it is. An input that can't be read is left out, and logged."""
+    from cgtool.tasks import preview as task
+
+    path = Path()
+    for event in task.preview(request):
+        if isinstance(event, task.Looked) and event.error is not None:
+            logger.warning("%s", event.error)
+        elif isinstance(event, task.PageWritten):
+            path = event.path
+    return path
+
+
 def models(engines_dir: FileName | None = None) -> list[ModelRow]:
     """Every model that conversion finds; damaged ones are left out and logged as warnings.
 
@@ -144,6 +182,7 @@ class ExportOptions(TypedDict, total=False):
     timing_cache: FileName | None
     hardware_compatible: bool
     version_compatible: bool
+    gpus: tuple[str, ...]
     output: FileName | None
     engines_dir: FileName | None
     force: bool
@@ -166,7 +205,7 @@ def export_events(*names: str, **options: Unpack[ExportOptions]) -> Iterator[Exp
     if len(precisions) > 1:
         raise UsageError(f"{' and '.join(precisions)} exclude each other", hint="Give one")
     given["precision"] = precisions[0] if precisions else None
-    build = {name: given.pop(name) for name in ("hardware_compatible", "version_compatible") if name in given}
+    build = {name: given.pop(name) for name in ("hardware_compatible", "version_compatible", "gpus") if name in given}
     timing_cache = _path(given.pop("timing_cache", None))
     given["build"] = BuildOptions(given.pop("workspace", None), timing_cache, **build)
     for name in ("calibration", "output"):
@@ -184,6 +223,26 @@ def export(*names: str, **options: Unpack[ExportOptions]) -> list[Exported]:
     from cgtool.tasks.export import Exported
 
     return [event for event in export_events(*names, **options) if isinstance(event, Exported)]
+
+
+def check_data(data: FileName, sheet: FileName | None = None, workers: int = 2) -> DataCheck:
+    """Look at the images of a training before it begins, as it does itself; see `cgtool.tasks.check_data.check_data`.
+
+    Args:
+        data: Holds ``trainA`` and ``trainB``, and ``testA`` and ``testB`` if there are test images.
+        sheet: Where a contact sheet is written, a JPEG; None for none.
+        workers: Threads that decode.
+
+    Returns:
+        ``lines`` and ``warnings`` in words, ``copies`` as pairs of paths.
+
+    Raises:
+        UsageError: A folder is missing or holds no image, or both domains have the same one.
+        CgtoolError: The sheet can't be written.
+    """
+    from cgtool.tasks import check_data as task
+
+    return task.check_data(Path(data), _path(sheet), workers)
 
 
 def train_events(

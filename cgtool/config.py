@@ -21,8 +21,14 @@ ENGINE_PRECISIONS: tuple[EnginePrecision, ...] = ("fp32", "bf16", "fp16", "int8"
 MAX_AUTO_SIZE = 720
 """The network's short side in pixels never exceeds this when ``--size auto`` chooses it."""
 
+SEGMENT_SECONDS = 20.0
+"""Length of a long video's segments unless told otherwise: what is lost at most when a conversion is killed."""
+
 LEAST_CONTRAST = 0.92
 """Share of the source's contrast that guided detail keeps everywhere, unless a model was trained with less."""
+
+Every = int | Literal["auto"]
+"""A map network sees every so manieth frame of a video; ``auto``: as often as the source's motion asks for."""
 
 
 def cache_dir() -> Path:
@@ -32,3 +38,8 @@ def cache_dir() -> Path:
     """
     override = os.environ.get("CGTOOL_CACHE")
     return Path(override) if override else Path(platformdirs.user_cache_dir("cgtool", appauthor=False))
+
+
+def config_dir() -> Path:
+    """The user's folder for settings, in the platform's own place. It may not exist."""
+    return Path(platformdirs.user_config_dir("cgtool", appauthor=False))

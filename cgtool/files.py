@@ -211,7 +211,7 @@ def _remove_if_dead(path: Path, target: Path) -> None:
     mode = os.O_RDONLY if path.is_dir() else os.O_RDWR
     descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not _lock(descriptor):
+        if not lock(descriptor):
             return
         # Still locked while it is removed: nobody can begin to use it in between.
         if path.is_dir():
@@ -227,7 +227,7 @@ def _hold(descriptor: int, path: Path) -> bool:
     """Lock a temporary file or folder that was just made; False if another process took it for a leftover first."""
     if os.name == "nt":
         return True
-    if _lock(descriptor) is False:
+    if lock(descriptor) is False:
         return False
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
@@ -237,13 +237,13 @@ def _hold(descriptor: int, path: Path) -> bool:
 
 if os.name == "nt":
 
-    def _lock(descriptor: int) -> bool | None:
+    def lock(descriptor: int) -> bool | None:
         """Windows has no such locks: nothing can be told."""
         return None
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> bool | None:
+    def lock(descriptor: int) -> bool | None:
         """Lock an open file or folder without waiting.
 
         Returns:
@@ -256,6 +256,27 @@ else:
         except OSError:
             return None
         return True
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep a folder to this process; it is made if it does not exist. The claim ends with the process, however it ends.
+
+    Raises:
+        BlockingIOError: Another process has claimed it.
+        OSError: It can't be made or opened.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.name == "nt":  # folders can't be opened there
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if lock(descriptor) is False:
+            raise BlockingIOError(f"{folder} is in use")
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _rename_to_new(path: Path, target: Path) -> None:

@@ -14,6 +14,10 @@ MAPS = 7
 """Maps for each knot, in this order: gain of red, green, blue; lift; offset of red, green, blue."""
 
 
+MAP_STRIDE, KNOTS = 4, 4
+"""Pixels per cell and knots of map networks whose description doesn't say."""
+
+
 def luma_knots(knots: int) -> tuple[float, ...]:
     """The lumas, in [-1, 1], that have maps of their own."""
     return tuple(2 * k / (knots - 1) - 1 for k in range(knots)) if knots > 1 else (0.0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -16,7 +17,11 @@ pytest_plugins = ["tests.skipping"]
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C, and let child processes hear it, also where a script's background job began with it ignored."""
+    """Hear Ctrl-C, and let child processes hear it, also where a script's background job began with it ignored.
+
+    No settings file of whoever runs the tests has a say.
+    """
+    os.environ["CGTOOL_CONFIG"] = "none"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -15,6 +15,7 @@ import cgtool
 from cgtool.conversion.events import Advanced, EngineOpened, Finished, Started
 from cgtool.conversion.request import ConvertRequest
 from tests.media.samples import numbered
+from tests.training.toy import write_domains
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -146,3 +147,9 @@ def test_training(tmp_path: Path) -> None:
     )
     assert done.step == 1
     assert done.model_folder == tmp_path / "engines" / "tiny"
+
+
+def test_data_are_looked_at(tmp_path: Path) -> None:
+    check = cgtool.check_data(write_domains(tmp_path), tmp_path / "sheet.jpg")
+    assert [len(domain) for domain in check.domains] == [6, 6, 2, 1]
+    assert (tmp_path / "sheet.jpg").is_file()

@@ -20,3 +20,8 @@ def test_the_cache_folder_is_the_platforms_unless_told_otherwise(monkeypatch: py
     assert config.cache_dir().is_absolute()
     monkeypatch.setenv("CGTOOL_CACHE", "here/it is")
     assert config.cache_dir() == Path("here/it is")
+
+
+def test_the_folder_for_settings_is_the_platforms() -> None:
+    assert config.config_dir().name == "cgtool"
+    assert config.config_dir().is_absolute()

@@ -6,48 +6,14 @@ import errno
 import os
 import signal
 import stat
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from cgtool import files
 from cgtool.files import Reservation, publish_folder, remove_leftovers, sync_folder, write_whole, writing
-
-ODD_NAMES = [
-    "clip.mp4",
-    "no suffix",
-    ".hidden",
-    "[a-z]*?.mp4",
-    "-i %03d {n} 'quoted' \"twice\"\n.mp4",
-    "weiß ✓ 冬.mp4",
-    "not utf-8 \udce9.mp4",
-    "x" * 251 + ".mp4",
-    "冬" * 85,
-]
-posix = pytest.mark.skipif(os.name == "nt", reason="Windows keeps what is open, and has no signals")
-
-
-def left(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-@contextmanager
-def child(code: str, *arguments: Path | str) -> Iterator[subprocess.Popen[str]]:
-    """A process that runs some code, says "ready" and goes on; killed at the end."""
-    command = [sys.executable, "-c", f"import sys\nfrom cgtool.files import *\n{code}", *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            assert process.stdout.readline() == "ready\n"
-            yield process
-        finally:
-            process.kill()
-
+from tests.writers import ODD_NAMES, child, left, posix
 
 WRITING = """
 with writing(Path(sys.argv[1])) as file:
@@ -273,7 +239,7 @@ def test_writers_do_not_take_each_others_newborn_files_for_leftovers(tmp_path: P
 
 @posix
 def test_a_newborn_file_that_was_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = files._lock
+    real = files.lock
     removed: list[Path] = []
 
     def late(descriptor: int) -> bool | None:
@@ -283,7 +249,7 @@ def test_a_newborn_file_that_was_removed_is_made_again(tmp_path: Path, monkeypat
             path.rmdir() if path.is_dir() else path.unlink()
         return real(descriptor)
 
-    monkeypatch.setattr(files, "_lock", late)
+    monkeypatch.setattr(files, "lock", late)
     write_whole(tmp_path / "file", b"mine")
     assert len(removed) == 2
     removed.clear()
@@ -300,111 +266,3 @@ def test_a_folder_that_can_not_be_listed_can_be_written(tmp_path: Path) -> None:
         assert (tmp_path / "file").exists()
     finally:
         tmp_path.chmod(0o700)
-
-
-# Folders
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_folder_appears_when_it_is_whole_and_is_replaced_whole(tmp_path: Path, name: str) -> None:
-    target = tmp_path / "deep" / name
-    publish_folder(target, {"a": b"1", "b": b"2"})
-    (target / "made by others").mkdir()
-    publish_folder(target, {"a": b"3"})
-    assert left(target) == ["a"]
-    assert (target / "a").read_bytes() == b"3"
-    assert left(target.parent) == [name]
-
-
-def test_an_existing_folder_is_refused_unless_it_may_be_replaced(tmp_path: Path) -> None:
-    publish_folder(tmp_path / "folder", {"a": b"old"}, overwrite=False)
-    with pytest.raises(FileExistsError):
-        publish_folder(tmp_path / "folder", {"a": b"new"}, overwrite=False)
-    assert (tmp_path / "folder" / "a").read_bytes() == b"old"
-    assert left(tmp_path) == ["folder"]
-
-
-def failing_rename(monkeypatch: pytest.MonkeyPatch, failures: set[str]) -> None:
-    """Renames of these names fail."""
-    rename = Path.rename
-
-    def failing(self: Path, target: Path) -> Path:
-        if self.name in failures:
-            raise OSError(errno.EIO, f"renaming {self.name} failed")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", failing)
-
-
-def test_the_former_folder_is_back_when_the_second_rename_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "folder"
-    publish_folder(target, {"a": b"old", "engine": b"compiled"})
-    failing_rename(monkeypatch, {"new"})
-    with pytest.raises(OSError, match="renaming new failed"):
-        publish_folder(target, {"a": b"new"})
-    assert left(target) == ["a", "engine"]
-    assert (target / "a").read_bytes() == b"old"
-    assert left(tmp_path) == ["folder"]
-
-
-def test_the_former_folder_is_not_lost_when_putting_it_back_fails_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "folder"
-    publish_folder(target, {"a": b"old"})
-    with monkeypatch.context() as patch:
-        failing_rename(patch, {"new", "old"})
-        with pytest.raises(OSError, match="failed"):
-            publish_folder(target, {"a": b"new"})
-    [scratch] = tmp_path.iterdir()
-    assert (scratch / "old" / "a").read_bytes() == b"old"
-    remove_leftovers(target)
-    assert left(tmp_path) == ["folder"]
-    assert (target / "a").read_bytes() == b"old"
-
-
-REPLACING = """
-rename = Path.rename
-def stopping(self, target):
-    if self.name == "new":
-        print("ready", flush=True)
-        sys.stdin.readline()
-    return rename(self, target)
-Path.rename = stopping
-publish_folder(Path(sys.argv[1]), {"a": b"new"})
-"""
-
-
-@posix
-@pytest.mark.parametrize("fate", ["killed", "alive"])
-def test_a_process_between_the_two_renames(tmp_path: Path, fate: str) -> None:
-    target = tmp_path / "folder"
-    publish_folder(target, {"a": b"old"})
-    with child(REPLACING, target) as process:
-        assert not target.exists()
-        if fate == "killed":
-            process.kill()
-            process.wait()
-            remove_leftovers(target)
-            assert (target / "a").read_bytes() == b"old"
-        else:
-            remove_leftovers(target)
-            assert not target.exists()
-            process.communicate("go on\n", timeout=30)
-            assert (target / "a").read_bytes() == b"new"
-    assert left(tmp_path) == ["folder"]
-
-
-@posix
-def test_a_dead_writers_scratch_folder_does_not_replace_what_is_there(tmp_path: Path) -> None:
-    scratch = tmp_path / ".folder.01234567.part"
-    (scratch / "old").mkdir(parents=True)
-    (scratch / "old" / "a").write_bytes(b"older")
-    publish_folder(tmp_path / "folder", {"a": b"newer"})
-    assert (tmp_path / "folder" / "a").read_bytes() == b"newer"
-    (tmp_path / ".folder.76543210.part" / "old").mkdir(parents=True)
-    remove_leftovers(tmp_path / "folder")
-    assert left(tmp_path) == ["folder"]
-    assert (tmp_path / "folder" / "a").read_bytes() == b"newer"

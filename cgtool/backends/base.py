@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from numpy.typing import NDArray
 
+from cgtool.backends.sample import Promise
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import EngineError
 from cgtool.grid import MAPS
@@ -164,11 +165,13 @@ class Engine(ABC):
         info: Which engine runs, on which device and how.
         notes: Things that were done to open it.
         warnings: Things that the user should know although it works.
+        promise: Of the file whose graph was compiled on the fly to make it, if there is one.
     """
 
     info: BackendInfo
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    promise: Promise | None = None
 
     @abstractmethod
     def infer(self, frames: Image) -> NDArray[Any]:

@@ -13,6 +13,7 @@ import cgtool
 from cgtool.backends import timings
 from cgtool.backends.base import GeneratorSource
 from cgtool.backends.manifest import EngineFile, Manifest, find_engines, read_manifest
+from cgtool.backends.sample import Sample
 from cgtool.backends.spec import SUFFIX, Built, EngineSpec, Target
 from cgtool.backends.table import KINDS
 from cgtool.config import cache_dir
@@ -49,11 +50,13 @@ class Facts:
 
     Attributes:
         build_seconds: How long it took to build.
+        sample: A small frame and what PyTorch makes of it.
         parity: Figures of the comparison with PyTorch; empty if there was none.
         measured: Milliseconds per megapixel, by machine.
     """
 
     build_seconds: float
+    sample: Sample | None = None
     parity: Mapping[str, Any] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
 
@@ -162,6 +165,7 @@ def keep(spec: EngineSpec, built: Built, facts: Facts) -> EngineFile:
         parity=facts.parity,
         build_seconds=round(facts.build_seconds, 2),
         measured=facts.measured,
+        sample=facts.sample,
     )
     path = spec.path(SUFFIX)
     try:
@@ -173,3 +177,14 @@ def keep(spec: EngineSpec, built: Built, facts: Facts) -> EngineFile:
     except OSError as error:
         raise EngineError(f"can't be written: {error.strerror}", path=path, hint="Choose another --output") from error
     return EngineFile(path, manifest)
+
+
+def with_sample(engine: EngineFile, sample: Sample) -> EngineFile:
+    """The engine with a sample in its manifest, which is written anew if it can be; its files stay as they are."""
+    manifest = replace(engine.manifest, sample=sample)
+    try:
+        write_whole(engine.manifest_path, manifest.to_json())
+    except OSError as error:
+        logger.debug("%s: no sample can be added: %s", engine.manifest_path, error)
+        return engine
+    return EngineFile(engine.manifest_path, manifest)

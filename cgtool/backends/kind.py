@@ -26,6 +26,10 @@ class Kind:
         """Why nothing of this kind can run here, besides the device and the package that its row names."""
         return None
 
+    def driver(self, device: str) -> str:
+        """The versions of all that an engine needs on a device: with others it is proven anew."""
+        return machine.driver(device)
+
     def problem(self, spec: EngineSpec, device: str) -> str | None:
         """Why this engine can't run on a device of this machine, in one line; None if it can, as far as is known."""
         return None

@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from cgtool.backends.base import GeneratorSource
+from cgtool.backends.sample import Promise, Sample
 from cgtool.backends.spec import SUFFIX, EngineSpec, Shape, Shapes, Target
 from cgtool.backends.table import KINDS, titles
 from cgtool.config import DIRECTIONS, ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError
 
 FORMAT_VERSION = 1
+_LARGEST = 16384
 _EXPORT_HINT = "Run cgtool export --force"
 
 
@@ -50,6 +52,7 @@ class Manifest:
         parity: Figures of the comparison with the PyTorch generator (`cgtool.backends.proof.Parity`).
         build_seconds: How long it took.
         measured: Milliseconds per megapixel by machine, as `cgtool.backends.timings.hardware` names machines.
+        sample: A small frame and its right result, for the proof on first use (`cgtool.backends.trial`).
     """
 
     model: str
@@ -67,6 +70,7 @@ class Manifest:
     parity: Mapping[str, Any] = field(default_factory=dict)
     build_seconds: float = 0.0
     measured: Mapping[str, float] = field(default_factory=dict)
+    sample: Sample | None = None
 
     def to_json(self) -> str:
         """The text of the manifest."""
@@ -94,6 +98,11 @@ class EngineFile:
     def paths(self) -> list[Path]:
         """Its files; the first is the one to open."""
         return [self.manifest_path.parent / name for name in self.manifest.files]
+
+    @property
+    def promise(self) -> Promise:
+        """What its files should be, and give."""
+        return Promise(self.manifest.sample, tuple(self.manifest.files.values()))
 
     @property
     def size_bytes(self) -> int:
@@ -156,7 +165,7 @@ def read_manifest(path: Path) -> Manifest:
 def _parse(data: Any) -> Manifest:  # noqa: ANN401  # JSON
     if not isinstance(data, dict) or data.pop("format_version", None) != FORMAT_VERSION:
         raise ValueError(f"its format version is not {FORMAT_VERSION}")
-    shapes = data.pop("shapes")
+    shapes, sample = data.pop("shapes"), data.pop("sample", None)
     source, target = data.pop("domains")
     if data["direction"] not in DIRECTIONS or data["format"] not in KINDS or data["precision"] not in ENGINE_PRECISIONS:
         raise ValueError(f"{data['direction']!r}, {data['format']!r} in {data['precision']!r} is unknown")
@@ -172,7 +181,20 @@ def _parse(data: Any) -> Manifest:  # noqa: ANN401  # JSON
         raise ValueError("parity's figures are not numbers")
     if not all(isinstance(value, (int, float)) and value > 0 for value in data["measured"].values()):
         raise ValueError("measured milliseconds are not positive numbers")
-    return Manifest(domains=(source, target), shapes=None if shapes is None else _shapes(shapes), **data)
+    return Manifest(
+        domains=(source, target),
+        shapes=None if shapes is None else _shapes(shapes),
+        sample=None if sample is None else _sample(sample),
+        **data,
+    )
+
+
+def _sample(data: Mapping[str, Any]) -> Sample:
+    if not all(isinstance(data[key], int) and 1 <= data[key] <= _LARGEST for key in ("width", "height")):
+        raise ValueError("its sample has no size")
+    if not all(isinstance(data[key], str) for key in ("frame", "picture")):
+        raise ValueError("its sample is no text")
+    return Sample(**data)
 
 
 def _check_files(files: object, suffixes: tuple[str, ...]) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from cgtool.backends import timings
 from cgtool.backends.base import Backend, Engine, GeneratorSource, MapGrid
 from cgtool.backends.engines import WORST
+from cgtool.backends.sample import SIDE, Sample, unanswered, written
 from cgtool.backends.spec import Built, EngineSpec, Shapes
 from cgtool.backends.table import KINDS
 from cgtool.config import EnginePrecision
@@ -47,6 +48,7 @@ _SECOND_SIZE = 0.63
 """Of the first size: odd numbers of pixels come of it, so that padding and cropping are compared too."""
 _SMOOTH = 3
 """Levels by which neighbours in smooth places differ at most in PyTorch's result."""
+_HIGHER = "Try a higher precision"
 _CONSTANT = 0.5
 """Standard deviation in levels below which a picture shows nothing."""
 
@@ -128,12 +130,61 @@ class Proof:
     measured: dict[str, float]
 
 
-def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image]) -> Proof:
+def sample_of(source: GeneratorSource, shapes: Shapes | None = None) -> Sample:
+    """A small frame and what PyTorch makes of it in FP32, on the CPU: for an engine's manifest.
+
+    Args:
+        source: The generator.
+        shapes: The frames that the engine takes: the smallest of them is given; None for any.
+
+    Raises:
+        ModelError: The source can't be loaded.
+    """
+    low, high = ((1, 1), (SIDE, SIDE)) if shapes is None else (shapes.min[1:], shapes.max[1:])
+    height, width = (min(max(SIDE, least), most) for least, most in zip(low, high, strict=True))
+    asked = unanswered(Size(width, height))
+    reference = EngineSpec(source, _REFERENCE, "fp32")
+    with KINDS[_REFERENCE].kind().open_source(reference, "cpu", latency=True) as backend:
+        picture = _shown(backend, asked.given, source.maps)
+    return replace(asked, picture=written(picture[:SIDE, :SIDE]))
+
+
+def agreement(backend: Backend, sample: Sample, maps: MapGrid | None) -> float | None:
+    """Peak signal-to-noise ratio in dB of an engine's result for a sample, at most 99; None if it gives NaN.
+
+    Args:
+        backend: The engine.
+        sample: The frame and the picture that is expected.
+        maps: The maps that the engine gives; None for pictures.
+
+    Raises:
+        EngineError: It fails, gives arrays of another shape, or the sample is damaged.
+    """
+    picture, expected = sample.given, sample.expected
+    result = backend.infer(picture[None])
+    should = picture[None].shape if maps is None else maps.shape_of(picture[None].shape)
+    if result.shape != should:
+        raise EngineError(f"it gives arrays of shape {result.shape} where {should} is right")
+    if not np.isfinite(result).all():
+        return None
+    shown = _meant(picture, result[0], maps)[: expected.shape[0], : expected.shape[1]]
+    if shown.shape != expected.shape:
+        raise EngineError("the small frame in its manifest is damaged: its picture has another size")
+    return _psnr(float(np.square(cv2.absdiff(expected, shown).astype(np.float64)).mean()))
+
+
+def _psnr(squared: float) -> float:
+    """Decibels of a mean squared difference in levels; 99 where there is none."""
+    return 99.0 if squared == 0 else min(99.0, 10 * math.log10(255**2 / squared))
+
+
+def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image], sample: Sample) -> Proof:
     """Compare a new engine with PyTorch, and time both.
 
     Args:
         spec: The engine.
         built: Its contents.
+        sample: What its manifest is going to promise: it must hold here too.
         pictures: To compare on: RGB, uint8, (height, width, 3), at about the size at which the network works.
 
     Raises:
@@ -148,6 +199,10 @@ def prove(spec: EngineSpec, built: Built, pictures: Sequence[Image]) -> Proof:
         if not parity.passes(spec.precision):
             worst.save(spec.path(WORST))
             raise _refused(spec, parity)
+        small = agreement(engine, sample, spec.source.maps)
+        if small is None or small < LEAST_PSNR[spec.precision]:
+            found = "NaN" if small is None else f"{small:.1f} dB against PyTorch"
+            raise EngineError(f"{spec.label}: not kept: {found} on a frame of {SIDE} pixels", hint=_HIGHER)
         speeds = milliseconds_per_frame([engine, *rivals.values()], spec.size)
     milliseconds = dict(zip(["engine", *rivals], speeds, strict=True))
     per_megapixel = round(milliseconds["engine"] * 1e6 / spec.size.pixels, 2)
@@ -180,7 +235,7 @@ def _refused(spec: EngineSpec, parity: Parity) -> EngineError:
         f"{spec.label}: not kept: {parity.psnr_db:.1f} dB against PyTorch, where {LEAST_PSNR[spec.precision]:.0f}"
         f" is asked for; largest difference {parity.max_levels} levels, mean {parity.mean_levels:.2f},"
         f" {100 * parity.constant_share:.0f}% of pictures flat, banding {parity.banding:.1f}",
-        hint=f"See {spec.path(WORST)}: photograph, PyTorch, engine, 8 times the difference. Try a higher precision",
+        hint=f"See {spec.path(WORST)}: photograph, PyTorch, engine, 8 times the difference. {_HIGHER}",
     )
 
 
@@ -223,7 +278,7 @@ def compare(
     assert worst is not None
     parity = Parity(
         photographs=len(pictures),
-        psnr_db=99.0 if squared == 0 else min(99.0, 10 * math.log10(255**2 / (squared / total))),
+        psnr_db=_psnr(squared / total),
         max_levels=largest,
         mean_levels=levels / total,
         constant_share=constant / count,
@@ -234,7 +289,11 @@ def compare(
 
 def _shown(backend: Backend, picture: Image, maps: MapGrid | None) -> Image:
     """The picture that a backend's result means: maps are carried out on the one that was given."""
-    result = backend.infer(picture[None])[0]
+    return _meant(picture, backend.infer(picture[None])[0], maps)
+
+
+def _meant(picture: Image, result: NDArray[Any], maps: MapGrid | None) -> Image:
+    """The picture that a result for a picture means."""
     if maps is None:
         return cast(Image, result)
     (width, height), (_, rows, columns) = Size.of(picture), result.shape

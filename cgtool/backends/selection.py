@@ -19,13 +19,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from cgtool.backends import machine, timings
+from cgtool.backends import machine, timings, trial
 from cgtool.backends.base import Engine, GeneratorSource
 from cgtool.backends.engines import engines_of, milliseconds_here
 from cgtool.backends.manifest import EngineFile
 from cgtool.backends.opening import Opened, WithinProfile
 from cgtool.backends.spec import EngineSpec
-from cgtool.backends.table import KINDS, Device, Row
+from cgtool.backends.table import COMMON, DEVICES, KINDS, Device, Row
 from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
 from cgtool.errors import EngineError, UsageError
 from cgtool.extras import installed, require
@@ -39,7 +39,7 @@ class EngineRequest:
 
     Attributes:
         engine: A key of `cgtool.backends.table.KINDS`, or ``auto`` for the fastest usable.
-        device: ``auto``, ``cpu``, ``cuda`` (which is ``cuda:0``) or ``cuda:N``.
+        device: ``auto``, which is NVIDIA's GPU or the CPU; one of `cgtool.backends.table.DEVICES`; or ``cuda:N``.
         precision: ``auto`` is a compiled engine's own; else fp16 on CUDA, and on a CPU bf16 where it has it, else fp32.
             ``int8`` needs a compiled engine.
         latency: Frames come one at a time (photographs): all cores work on one frame, where the engine can choose.
@@ -56,13 +56,13 @@ class EngineRequest:
     def __post_init__(self) -> None:
         if self.engine not in ("auto", *KINDS):
             raise UsageError(f"unknown --engine {self.engine}", hint=f"Known are {', '.join(('auto', *KINDS))}")
-        if re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is None:
-            raise UsageError(f"unknown --device {self.device}", hint="Known are auto, cpu, cuda and cuda:N")
+        if self.device not in ("auto", *DEVICES) and re.fullmatch(r"cuda:\d+", self.device) is None:
+            raise UsageError(f"unknown --device {self.device}", hint=f"Known are auto, cuda:N, {', '.join(DEVICES)}")
         if self.precision not in ("auto", *ENGINE_PRECISIONS):
             known = ", ".join(("auto", *ENGINE_PRECISIONS))
             raise UsageError(f"unknown --precision {self.precision}", hint=f"Known are {known}")
         if not any(self.devices_of(row) for row in self.rows):
-            others = " or ".join(f"--engine {row.name}" for row in _on_its_own() if self.devices_of(row))
+            others = " or ".join(f"--engine {row.name}" for row in self._able() if self.devices_of(row))
             raise UsageError(f"--engine {self.engine} can't run on --device {self.device}", hint=f"Use {others} there")
         if self.precision not in ("auto", *self._precisions()):
             raise self._precision_refused()
@@ -76,8 +76,13 @@ class EngineRequest:
         """Those of a kind's devices that are wanted, the GPU first."""
         if row.neutral:
             return list(row.devices)
-        wanted: tuple[Device, ...] = ("cuda", "cpu")
-        return [device for device in wanted if device in row.devices and self.device.startswith(("auto", device))]
+        wanted = COMMON if self.device == "auto" else (self.device.partition(":")[0],)
+        return [device for device in DEVICES if device in row.devices and device in wanted]
+
+    def asked(self, row: Row) -> bool:
+        """Whether a kind is asked for: by its name, or by that of a device which has to be named."""
+        by_device = self.device in row.devices and self.device not in COMMON
+        return self.engine == row.name or (self.engine == "auto" and by_device)
 
     @property
     def neutral(self) -> bool:
@@ -87,13 +92,18 @@ class EngineRequest:
     @property
     def cuda_device(self) -> str:
         """The GPU that it means, ``cuda:N``."""
-        return "cuda:0" if self.device in ("auto", "cpu", "cuda") else self.device
+        return self.device if self.device.startswith("cuda:") else "cuda:0"
 
     def _precisions(self) -> list[EnginePrecision]:
         """The arithmetic that the wanted engines can have on the wanted devices."""
-        rows = _on_its_own() if self.engine == "auto" else self.rows
+        rows = self._able() if self.engine == "auto" else self.rows
         had = {precision for row in rows for device in self.devices_of(row) for precision in row.precisions[device]}
         return [precision for precision in ENGINE_PRECISIONS if precision in had]
+
+    def _able(self) -> list[Row]:
+        """The kinds that run any generator without being asked for by name, and those of a device that is named."""
+        named = [row for row in KINDS.values() if self.device in row.devices and self.device not in COMMON]
+        return named or [row for row in KINDS.values() if row.from_source == "always"]
 
     def _precision_refused(self) -> UsageError:
         """The engine is at fault, unless it has the precision on another device."""
@@ -104,18 +114,13 @@ class EngineRequest:
         return UsageError(f"{at_fault} can't do --precision {self.precision}", hint=hint)
 
 
-def _on_its_own() -> list[Row]:
-    """The kinds that run any generator without being asked for by name."""
-    return [row for row in KINDS.values() if row.from_source == "always"]
-
-
 @dataclass(frozen=True)
 class Candidate:
     """An engine that the request allows and the machine may have.
 
     Attributes:
         spec: The engine.
-        device: ``cpu`` or ``cuda:N``.
+        device: ``cuda:N``, or another of `cgtool.backends.table.DEVICES`.
         file: The compiled engine; None for what runs from the source.
         milliseconds: Per megapixel, measured on this machine; None where it never ran.
     """
@@ -136,17 +141,30 @@ class Candidate:
         known = self.milliseconds
         return "never measured here" if known is None else f"{known:.0f} ms per megapixel measured here"
 
-    def open(self, *, latency: bool) -> Engine:
-        """Open it.
+    def open(self, *, latency: bool) -> tuple[Engine, str | None]:
+        """Open it, and prove it if it is compiled and never ran here; what is known of that in words.
 
         Raises:
-            EngineError: It can't be opened; another may be.
+            EngineError: It can't be opened, or does not do as it should; another may.
             ModelError: The source can't be loaded.
         """
         kind = KINDS[self.spec.format].kind()
         if self.file is None:
-            return kind.open_source(self.spec, self.device, latency=latency)
-        return kind.open(self.spec, self.file.read(), self.device, latency=latency)
+            engine = kind.open_source(self.spec, self.device, latency=latency)
+            promise = engine.promise
+        else:
+            contents, promise = self.file.read(), self.file.promise
+            trial.before_opening(promise, self.spec, self.device, contents)
+            engine = kind.open(self.spec, contents, self.device, latency=latency)
+        if promise is None and self.device == "cpu":
+            return engine, None
+        try:
+            if promise is None:
+                return engine, trial.from_source(engine, self.spec, self.device)
+            return engine, trial.once_open(engine, promise, self.spec, self.device)
+        except BaseException:
+            engine.close()
+            raise
 
     def __str__(self) -> str:
         name = "" if self.file is None else f" ({self.file.name})"
@@ -160,12 +178,14 @@ class Refusal:
     Attributes:
         what: A candidate, a kind on a device, or a file, in words.
         reason: Why not.
-        passed_over: It is a file that somebody compiled: the user hears of it unasked.
+        passed_over: It is a file that somebody compiled for this machine: the user hears of it unasked.
+        disproven: It ran, and did not do as it should: the user is warned.
     """
 
     what: str
     reason: str
     passed_over: bool = False
+    disproven: bool = False
 
     def __str__(self) -> str:
         return f"{'passed over ' if self.passed_over else ''}{self.what}: {self.reason}"
@@ -220,13 +240,13 @@ def _considered(source: GeneratorSource, request: EngineRequest) -> Iterator[Can
     files = []
     for engine in engines_of(source, request.cuda_device):
         if engine.problem is not None:
-            yield Refusal(engine.name, engine.problem, passed_over=True)
+            home = "cpu" if engine.file is None else KINDS[engine.file.manifest.format].home(request.cuda_device)
+            yield Refusal(engine.name, engine.problem, passed_over=machine.absent(home) is None)
         elif engine.file is not None:
             files.append(engine.file)
-    devices: tuple[Device, ...] = ("cuda", "cpu")
-    for device in devices:
+    for device in DEVICES:
         for row in request.rows:
-            if device in request.devices_of(row) and (request.engine == row.name or device in row.automatic):
+            if device in request.devices_of(row) and (request.asked(row) or device in row.automatic):
                 place = request.cuda_device if device == "cuda" else device
                 compiled = [file for file in files if file.manifest.format == row.name]
                 yield from _of_kind(row, place, compiled, source, request)
@@ -236,10 +256,10 @@ def _of_kind(
     row: Row, device: str, files: list[EngineFile], source: GeneratorSource, request: EngineRequest
 ) -> Iterator[Candidate | Refusal]:
     """The engines of one kind on one device."""
-    asked, gpus = request.engine == row.name, len(machine.cuda_devices())
-    if device != "cpu" and gpus <= int(device.removeprefix("cuda:")):
-        place, how_many = (device, f"only {gpus} CUDA device(s) are") if gpus else ("cuda", "no CUDA device is")
-        yield Refusal(f"{row.name} {place}", f"{how_many} visible")
+    asked, absent = request.asked(row), machine.absent(device)
+    if absent is not None:
+        place = device if machine.cuda_devices() else device.partition(":")[0]
+        yield Refusal(f"{row.name} {place}", absent)
         return
     if asked and row.package is not None:
         require(row.package, row.extra)
@@ -250,13 +270,14 @@ def _of_kind(
     if missing is None:
         for file in files:
             yield Candidate(file.spec(source), device, file, milliseconds_here(file, device))
-    if row.from_source == "never":
-        if not files:
-            yield Refusal(f"{row.name} {device}", f"no engine is compiled; run cgtool export --format {row.name}")
+    # What nobody could test runs compiled files only: they carry a proof, and a child process tries them.
+    strange = bool(row.suffixes) and device.partition(":")[0] not in COMMON
+    if not files and (row.from_source == "never" or (strange and missing is None)):
+        yield Refusal(f"{row.name} {device}", f"no engine is compiled; run cgtool export --format {row.name}")
     elif missing is not None:
         if files or asked or row.from_source == "always":
             yield Refusal(f"{row.name} {device}", missing)
-    elif asked or row.from_source == "always":
+    elif not strange and row.from_source != "never" and (asked or row.from_source == "always"):
         spec = EngineSpec(source, row.name, kind.arithmetic(device, request.precision))
         problem = kind.problem(spec, device)
         measured = timings.lookup(source.key, row.name, device, spec.precision)
@@ -268,10 +289,10 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
     refused, failure = list(refusals), None
     for place, candidate in enumerate(candidates):
         try:
-            engine = candidate.open(latency=request.latency)
+            engine, proof = candidate.open(latency=request.latency)
         except EngineError as error:
             failure = error
-            refused.append(Refusal(str(candidate), str(error)))
+            refused.append(Refusal(str(candidate), str(error), disproven=isinstance(error, trial.DisprovenError)))
             continue
         later = candidates[place + 1 :]
         shapes = candidate.spec.shapes
@@ -279,7 +300,7 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
             # Frames outside the profile go to the next engine, which is opened when the first of them comes.
             why = [Refusal(str(candidate), f"takes frames of {shapes} only")]
             engine = WithinProfile(engine, shapes, functools.partial(_open_first, later, why, label, request))
-        return _told(engine, candidate, later, refused, request)
+        return _told(engine, candidate, later, refused, request, proof)
     if failure is not None and len(refused) == 1:
         raise failure
     raise EngineError(
@@ -289,12 +310,18 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
 
 
 def _told(
-    engine: Engine, candidate: Candidate, later: list[Candidate], refused: list[Refusal], request: EngineRequest
+    engine: Engine,
+    candidate: Candidate,
+    later: list[Candidate],
+    refused: list[Refusal],
+    request: EngineRequest,
+    proof: str | None,
 ) -> Opened:
     """The opened engine with its story in words."""
     reasons = [
         *map(str, refused),
         f"{candidate}: chosen, {candidate.speed}",
+        *([] if proof is None else [f"{candidate}: {proof}"]),
         *(f"{other}: comes later, {other.speed}" for other in later),
     ]
     logger.debug("%s engine opened, %s", candidate.spec.source.label, candidate.state)
@@ -304,4 +331,5 @@ def _told(
     if request.engine == "auto":
         advice = KINDS[candidate.spec.format].advice.get(candidate.device.partition(":")[0])
         notes = [*(str(refusal) for refusal in refused if refusal.passed_over), *notes, *([advice] if advice else [])]
-    return Opened(engine, reasons, engine.warnings, notes)
+    warnings = [*(f"passed over {refusal}" for refusal in refused if refusal.disproven), *engine.warnings]
+    return Opened(engine, reasons, warnings, notes)

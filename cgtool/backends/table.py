@@ -11,14 +11,20 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from cgtool.config import ENGINE_PRECISIONS, EnginePrecision
 
 if TYPE_CHECKING:
     from cgtool.backends.kind import Kind
 
-Device = Literal["cpu", "cuda"]
+Device = Literal["cuda", "mps", "directml", "coreml", "webgpu", "openvino", "nv-tensorrt-rtx", "mlx", "cpu"]
+
+DEVICES: tuple[Device, ...] = get_args(Device)
+"""The choices of ``--device``, besides ``auto`` and ``cuda:N``: GPUs first."""
+
+COMMON: tuple[Device, ...] = ("cuda", "cpu")
+"""Those that ``auto`` means. The others have to be named."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ KINDS: dict[str, Row] = {
             name="torch",
             title="PyTorch",
             module="cgtool.backends.torch.kind",
-            precisions={"cpu": ("fp32", "bf16"), "cuda": _FLOATS},
+            precisions={"cpu": ("fp32", "bf16"), "cuda": _FLOATS, "mps": ("fp32", "fp16")},
             automatic=("cuda", "cpu"),
             live="PyTorch itself",
             package="torch",
@@ -134,7 +140,7 @@ KINDS: dict[str, Row] = {
             name="onnx",
             title="ONNX Runtime",
             module="cgtool.backends.onnx.kind",
-            precisions={"cpu": _FLOATS, "cuda": _FLOATS},
+            precisions={"cpu": _FLOATS, **{device: _FLOATS for device in DEVICES if device not in ("cpu", "mps")}},
             automatic=("cpu",),
             from_source="asked",
             package="onnxruntime",

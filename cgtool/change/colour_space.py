@@ -13,7 +13,7 @@ B - Y, which depend on chroma alone:
     e  = (BT.601 luma - frame's luma)(d), 0 for BT.601    u = 2 (1 - k_B), v = 2 (1 - k_R)
 
 So luma is a curve of the frame's luma, everything else comes from chroma. All of it is linear in the seven numbers: one
-constant matrix turns maps into what the planes need (`cgtool.change.recipe`).
+constant matrix turns maps into what the planes need (`cgtool.change.plane.recipe`).
 """
 
 from __future__ import annotations

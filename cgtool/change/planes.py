@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 
 from cgtool.change.colour_space import MAPS, Matrix, Samples
-from cgtool.change.recipe import ChromaRecipe, Recipe, Units
-from cgtool.change.siting import Doubled, Plane, shrunk
-from cgtool.change.stretch import COLUMNS, Axis, Strip, Strips, Whole, positions
+from cgtool.change.plane.recipe import ChromaRecipe, Recipe, Units
+from cgtool.change.plane.siting import Doubled, Plane, shrunk
+from cgtool.change.plane.stretch import COLUMNS, Axis, Strip, Strips, Whole, positions
 from cgtool.pictures import Array, Size
 
 _BAND = 81_920
@@ -126,7 +126,7 @@ class _Grid:
 
 
 class _Bands:
-    """A plane's rows, strip by strip and band by band, with maps and luma's parts (see `cgtool.change.recipe`)."""
+    """A plane's rows, strip by strip and band by band, with maps and luma's parts (`cgtool.change.plane.recipe`)."""
 
     def __init__(self, recipe: Recipe, matrix: Matrix, grid: _Grid, *, chroma: bool) -> None:
         self._matrix = matrix.astype(np.float32)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from cgtool.change.colour_space import MAPS
-from cgtool.change.stretch import Stretch, positions
+from cgtool.change.plane.stretch import Stretch, positions
 from cgtool.pictures import LUMA, Array, Image, Size
 
 _BAND_PIXELS = 40_000

@@ -14,7 +14,9 @@ pumping, they are held where pixels are trusted, and follow the network slowly.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -60,6 +62,9 @@ MOST_GAIN = 0.2
 """Most that contrast is corrected by."""
 
 Scalar = NDArray[np.float64]
+State = dict[str, NDArray[Any]]
+"""A smoother's memory, as named arrays."""
+H = TypeVar("H")
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,16 @@ class _History:
     shown: Image
 
 
+def saved(history: Any) -> State:  # noqa: ANN401  # any dataclass
+    """A history as named arrays; empty if there is none."""
+    return {} if history is None else {one.name: np.asarray(getattr(history, one.name)) for one in fields(history)}
+
+
+def restored(kind: Callable[..., H], state: State) -> H | None:
+    """The history that `saved` was given."""
+    return kind(**{name: array if array.ndim else float(array) for name, array in state.items()}) if state else None
+
+
 class Smoother:
     """Smooths the network's results of one clip, in order: causal, constant memory. Serves one thread."""
 
@@ -95,6 +110,14 @@ class Smoother:
         self.smooth = smooth
         self._flow = FlowEstimator("fast")
         self._history: _History | None = None
+
+    def state(self) -> State:
+        """All that the next step depends on, as named arrays: a smoother that is given it goes on alike."""
+        return saved(self._history)
+
+    def restore(self, state: State) -> None:
+        """Go on where another smoother was."""
+        self._history = restored(_History, state)
 
     def step(self, source: Image, result: Image, pts_seconds: float) -> Image:
         """Smooth the next result.

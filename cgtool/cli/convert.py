@@ -9,9 +9,10 @@ from typing import Any, cast
 
 import click
 
-from cgtool.backends.table import ENGINES, PRECISIONS
-from cgtool.conversion.look import LARGEST_SIZE, SMALLEST_SIZE, NetworkSize
-from cgtool.errors import UsageError
+from cgtool.backends.table import DEVICES, ENGINES, PRECISIONS
+from cgtool.config import SEGMENT_SECONDS, Every
+from cgtool.conversion.look import LARGEST_SIZE, MOST_APART, SMALLEST_SIZE, NetworkSize
+from cgtool.errors import Terminated, UsageError
 
 
 class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic only in recent versions of click
@@ -48,11 +49,25 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
         return pixels
 
 
+class EveryType(click.ParamType):  # type: ignore[type-arg]
+    """``auto`` or a number of frames."""
+
+    name = "every"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Every:
+        """Read how often."""
+        if value == "auto":
+            return "auto"
+        if not str(value).isdigit() or not 1 <= int(str(value)) <= MOST_APART:
+            self.fail(f"{value!r} is neither auto nor a number from 1 to {MOST_APART}", param, ctx)
+        return int(str(value))
+
+
 @click.command()
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option("--to", metavar="DOMAIN", help="Domain to move to; picks model and direction. See `cgtool models list`.")
 @click.option("-o", "--output", metavar="PATH", help="Output file; folder for several inputs; - for standard output.")
-@click.option("--model", metavar="NAME|FOLDER|FILE.pth", help="Use this model instead of the first that fits --to.")
+@click.option("--model", metavar="NAME|FOLDER|FILE", help="Use this model instead of the first that fits --to.")
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
 @click.option(
     "--engine",
@@ -61,7 +76,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="What runs the network; auto takes the fastest usable, identity changes nothing.",
 )
-@click.option("--device", metavar="auto|cpu|cuda|cuda:N", default="auto", show_default=True, help="Where it runs.")
+@click.option(
+    "--device",
+    metavar="|".join(("auto", "cuda:N", *DEVICES)),
+    default="auto",
+    show_default=True,
+    help="Where it runs: auto is NVIDIA's GPU, else the CPU.",
+)
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
@@ -75,6 +96,13 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
     metavar="auto|native|N",
     help="Short side in pixels at which the network sees the frame: auto is the scale it was trained at "
     "(at most 720), native the frame's own.  [default: the model's]",
+)
+@click.option(
+    "--every",
+    type=EveryType(),
+    metavar="auto|N",
+    help="The network sees every Nth frame; maps are carried along the motion between. For models that give maps.  "
+    "[default: 1]",
 )
 @click.option("--smooth", type=click.FloatRange(0, 1), help="Temporal smoothing of videos.  [default: the model's]")
 @click.option(
@@ -96,20 +124,51 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--codec",
     type=click.Choice(["h264", "hevc", "av1", "vp9", "prores", "ffv1", "gif"]),
-    help="Video codec.  [default: webm vp9, gif gif, else h264]",
+    help="Video codec.  [default: h264, or hevc for more than 8 bits; webm vp9; gif gif]",
 )
 @click.option("--crf", type=click.IntRange(0, 63), help="Constant rate factor: lower is better and larger.")
 @click.option("--preset", metavar="NAME", help="The encoder's preset: fast, medium, ... or a number.")
-@click.option("--pixel-format", metavar="NAME", help="FFmpeg's pixel format, such as yuv420p10le.")
+@click.option("--pixel-format", metavar="NAME", help="FFmpeg's pixel format.  [default: as deep as the source]")
 @click.option("--hardware", is_flag=True, help="Use a hardware encoder if one opens on this machine.")
 @click.option("--ffmpeg-args", metavar="ARGS", default="", help="Further ffmpeg output arguments, in one string.")
+@click.option(
+    "--hdr",
+    type=click.Choice(["sdr", "keep"]),
+    default="sdr",
+    show_default=True,
+    help="HDR becomes SDR, or stays HDR (HLG or PQ, 10 bits) with a model that gives maps.",
+)
 @click.option("--no-audio", is_flag=True, help="Leave the sound out.")
 @click.option("--start", type=TimeType(), metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
 @click.option("--end", type=TimeType(), metavar="TIME", help="End before here.")
 @click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 @click.option("--skip-existing", is_flag=True, help="Leave existing outputs alone and call that done.")
+@click.option(
+    "--segment",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=SEGMENT_SECONDS,
+    show_default=True,
+    help="Make long videos in segments of about this length, which are kept if the rest is not; 0 for one piece.",
+)
+@click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what an earlier run has kept.")
+@click.option("--part", metavar="I/N", help="Begin with the I-th N-th of the segments: others work on the rest.")
+@click.option(
+    "--list-unfinished",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Show what was stopped in this folder and below it, and stop.",
+)
+@click.option("--clean", is_flag=True, help="With --list-unfinished: remove what is shown.")
 @click.option("--recursive/--no-recursive", default=True, show_default=True, help="Search folders below INPUT folders.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line on standard output.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "json"]),
+    default="auto",
+    show_default=True,
+    help="On standard error: a bar on a terminal, or one JSON object per event and per second.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more, such as why an engine was not taken.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and what would be made, and stop.")
@@ -119,9 +178,12 @@ def convert(
     /,
     inputs: tuple[str, ...],
     as_json: bool,
+    progress: str,
     quiet: bool,
     verbose: bool,
     dry_run: bool,
+    list_unfinished: Path | None,
+    clean: bool,
     **options: Any,  # noqa: ANN401  # the attributes of ConvertRequest, checked there
 ) -> None:
     """Move videos and images to another domain.
@@ -136,21 +198,58 @@ def convert(
     cat photo.jpg | cgtool convert - --to winter -o - > winter.png
     """
     from cgtool.cli.screen import Screen
+    from cgtool.cli.setup.settings import origins, settle
     from cgtool.conversion.request import ConvertRequest
     from cgtool.tasks.convert import convert as run
     from cgtool.tasks.convert import lay_out
 
+    if clean and list_unfinished is None:
+        raise UsageError("--clean removes what --list-unfinished DIR shows: give both")
+    if list_unfinished is not None:
+        _list_unfinished(list_unfinished, clean=clean, as_json=as_json)
+        return
+    if not inputs:
+        raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
+    options.update(settle(ctx, {name: options[name] for name in ("overwrite", "skip_existing")}))
     if as_json and options["output"] == "-":
         raise UsageError("--json and -o - both write to standard output")
+    quiet, verbose = settle(ctx, {"quiet": quiet, "verbose": verbose}).values()
     if quiet and verbose:
         raise UsageError("--quiet and -v exclude each other")
     batch = lay_out(ConvertRequest(inputs, **options))
     if dry_run:
-        click.echo(json.dumps(batch.describe(), indent=None if as_json else 2, default=str))
+        click.echo(json.dumps({**batch.describe(), "from": origins(ctx)}, indent=None if as_json else 2, default=str))
         return
-    to_stdout = any(job.target is None and job.error is None for job in batch.jobs)
-    with Screen(as_json=as_json, quiet=quiet, verbose=verbose, results_to_stderr=to_stdout) as screen:
-        for event in run(batch):
-            screen.show(event)
+    to_stdout = any(job.target is None and job.target_name is not None for job in batch.jobs)
+    words = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+    with Screen(**words, results_to_stderr=to_stdout, progress=progress) as screen:
+        try:
+            for event in run(batch):
+                screen.show(event)
+        except (KeyboardInterrupt, Terminated):
+            screen.tell_how_to_go_on()
+            raise
         screen.summarize()
     ctx.exit(1 if screen.failed else 0)
+
+
+def _list_unfinished(root: Path, *, clean: bool, as_json: bool) -> None:
+    """Show, and perhaps remove, the work folders of conversions that were stopped."""
+    from dataclasses import asdict
+
+    from cgtool.conversion.pieces.unfinished import WorkFolder, unfinished
+
+    found = unfinished(root)
+    for one in found:
+        removed = clean and one.worker is None
+        if removed:
+            WorkFolder(one.output).remove()
+        if as_json:
+            click.echo(json.dumps({**asdict(one), "removed": removed}, default=str))
+            continue
+        state = f"{one.worker} works on it" if one.worker else "removed" if removed else f"of {one.source}"
+        megabytes, hours = one.nbytes / 1e6, one.age_seconds / 3600
+        size = f"{one.done} of {one.segments} segments, {megabytes:.1f} MB, {hours:.1f} hours old"
+        click.echo(f"{one.folder}: {size}, {state}")
+    if not found and not as_json:
+        click.echo(f"{root}: nothing is unfinished")

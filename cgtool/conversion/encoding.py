@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 from cgtool.errors import UsageError
 from cgtool.media.containers import Container
-from cgtool.media.encoders import EncoderChoice, choose_encoder
+from cgtool.media.encoders import EncoderChoice, choose_encoder, default_codec
 from cgtool.pictures import Size
 
 Time = Fraction | float | str
@@ -26,6 +27,7 @@ class Encoding:
         pixel_format: FFmpeg's name of the pixel format.
         hardware: Use a hardware encoder if one really opens.
         ffmpeg_args: Further ffmpeg output arguments, as a shell would read them.
+        hdr: What becomes of high dynamic range: ``sdr`` tone-maps it, ``keep`` keeps it (PQ stays PQ, HLG stays HLG).
         no_audio: Leave the sound out.
         start, end: The span to convert, after the file's start.
 
@@ -39,6 +41,7 @@ class Encoding:
     pixel_format: str | None = None
     hardware: bool = False
     ffmpeg_args: str = ""
+    hdr: Literal["sdr", "keep"] = "sdr"
     no_audio: bool = False
     start: Time | None = None
     end: Time | None = None
@@ -47,6 +50,8 @@ class Encoding:
         start, end = self.span
         if start is not None and end is not None and end <= start:
             raise UsageError("--end must come after --start")
+        if self.hdr not in ("sdr", "keep"):
+            raise UsageError(f"--hdr {self.hdr} is neither sdr nor keep")
         try:
             shlex.split(self.ffmpeg_args)
         except ValueError as error:
@@ -83,7 +88,7 @@ class Encoding:
 
     def _choose(self, container: Container, size: Size, decoded: str | None, *, hardware: bool) -> EncoderChoice:
         return choose_encoder(
-            self.codec or container.codecs[0],
+            self.codec or default_codec(container.codecs, decoded),
             *size,
             crf=self.crf,
             preset=self.preset,

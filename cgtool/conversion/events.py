@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,12 +19,14 @@ class Outcome:
         size: The network's input, as WIDTHxHEIGHT.
         busy_seconds: Working time of each stage; 0 for those that had nothing to do.
         warnings: What changed or was lost on the way.
+        earlier_frames: How many of the frames other runs had made.
     """
 
     frames: int
     size: str
     busy_seconds: dict[str, float]
     warnings: tuple[str, ...]
+    earlier_frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Result:
         size: The network's input, as WIDTHxHEIGHT.
         busy_seconds: Working time of each stage.
         warnings: What changed or was lost on the way.
+        earlier_frames: How many of the frames other runs had made, before this one or beside it.
         reason: Why it was skipped.
         error: Why it failed.
     """
@@ -56,6 +60,7 @@ class Result:
     size: str | None = None
     busy_seconds: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    earlier_frames: int = 0
     reason: str | None = None
     error: str | None = None
 
@@ -78,10 +83,28 @@ class EngineOpened:
 
 @dataclass(frozen=True)
 class Advanced:
-    """Frames were written; ``estimated_frames`` is a guess, or None."""
+    """Frames were written.
+
+    Attributes:
+        frames: How many there are, those of earlier runs included.
+        estimated_frames: How many there will be: a guess, or None.
+        busy_seconds: Working time of each stage so far.
+        segment: The segment that is being made, from 0; None for none.
+        segments: How many there are; None for a clip in one piece.
+    """
 
     frames: int
     estimated_frames: int | None
+    busy_seconds: Mapping[str, float] = field(default_factory=dict)
+    segment: int | None = None
+    segments: int | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the user wants to know at once."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -91,4 +114,4 @@ class Finished:
     result: Result
 
 
-Event = Started | EngineOpened | Advanced | Finished
+Event = Started | EngineOpened | Note | Advanced | Finished

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from cgtool.config import LEAST_CONTRAST
+from cgtool.config import LEAST_CONTRAST, Every
 from cgtool.errors import UsageError
 
 NetworkSize = int | Literal["auto", "native"]
 """Short side in pixels at which a network sees frames; ``auto``: the scale it was trained at, ``native``: their own."""
 SMALLEST_SIZE, LARGEST_SIZE = 16, 8192
+MOST_APART = 60
+"""The most frames from one that the network sees to the next."""
 
 
 def _share() -> Any:  # noqa: ANN401  # as dataclasses.field itself
@@ -33,6 +35,8 @@ class Look:
     Attributes:
         size: Short side in pixels, 16 to 8192, at which the network sees the frame; ``auto`` for the scale it was
             trained at (at most 720), ``native`` for the frame's own.
+        every: The network sees every so manieth frame of a video, 1 (all) to 60, or with ``auto`` as often as motion
+            asks for; between them maps are carried along the flow. For models that give maps.
         smooth: Temporal smoothing of videos, 0 (none) to 1.
         detail: How the change reaches the frame's own size: ``guided`` keeps the source's detail and fades (see
             ``change.detail`` and ``change.exposure``), ``resize`` scales the network's picture and adds nothing.
@@ -46,6 +50,7 @@ class Look:
     """
 
     size: NetworkSize | None = field(default=None, metadata={"bounds": (SMALLEST_SIZE, LARGEST_SIZE)})
+    every: Every | None = field(default=None, metadata={"bounds": (1, MOST_APART)})
     smooth: float | None = _share()
     detail: Literal["guided", "resize"] | None = None
     texture: float | None = _share()
@@ -73,6 +78,7 @@ class FullLook(Look):
     smooth: float = field()
     texture: float = field()
     detail: Literal["guided", "resize"] = "guided"
+    every: Every = 1
     contrast: float = LEAST_CONTRAST
     strength: float = 1.0
     preserve_color: bool = False

@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cgtool.change.colour_space import Samples
+from cgtool.change.hdr import KNOTS as HDR_KNOTS
+from cgtool.change.hdr import HdrMaps
 from cgtool.change.map_smoothing import MapSmoother
 from cgtool.change.planes import PlaneChange
 from cgtool.change.rgb import RgbChange
+from cgtool.change.smoothing import State
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import Translated
 from cgtool.frame import Frame, PlanarFrame
@@ -51,12 +54,24 @@ class Mapping:
         knots: How many brightness knots the maps have.
         size: The frames' size.
         samples: How their planes are to be read; None for frames in RGB.
+        to_hdr: Carries maps into the frames' signal, if that is of high dynamic range.
     """
 
-    def __init__(self, look: FullLook, knots: int, size: Size, samples: Samples | None) -> None:
+    def __init__(
+        self, look: FullLook, knots: int, size: Size, samples: Samples | None, to_hdr: HdrMaps | None = None
+    ) -> None:
         self._look, self._knots, self._size, self._samples = look, knots, size, samples
+        self._to_hdr = to_hdr
         self._smoother = MapSmoother(look.smooth)
         self._change: PlaneChange | RgbChange | None = None
+
+    def state(self) -> State:
+        """All that the next frames depend on, as named arrays; empty if that is nothing."""
+        return self._smoother.state()
+
+    def restore(self, state: State) -> None:
+        """Go on where another one was."""
+        self._smoother.restore(state)
 
     def steady(self, frame: Translated) -> SteadyMaps:
         """Steady a frame's maps by the ones before."""
@@ -75,23 +90,26 @@ class Mapping:
             return replace(frame.frame, pixels=self._change(frame.frame.pixels, frame.maps))
         assert self._samples is not None
         if not isinstance(self._change, PlaneChange):
+            knots = self._knots if self._to_hdr is None else HDR_KNOTS
             self._change = PlaneChange(
-                self._samples, self._size, (height, width), self._knots, strength=strength, preserve_color=preserve
+                self._samples, self._size, (height, width), knots, strength=strength, preserve_color=preserve
             )
-        return replace(frame.frame, planes=tuple(self._change(frame.frame.planes, frame.maps)))
+        maps = frame.maps if self._to_hdr is None else self._to_hdr(frame.maps)
+        return replace(frame.frame, planes=tuple(self._change(frame.frame.planes, maps)))
 
 
-def samples_of(pixel_format: str | None, colour: Colour) -> Samples | None:
+def samples_of(pixel_format: str | None, colour: Colour, *, keep_hdr: bool = False) -> Samples | None:
     """How planes of a format are to be read; None where maps can't be carried out on them, and RGB is the way.
 
     Args:
         pixel_format: FFmpeg's name.
-        colour: What the samples mean. High dynamic range has no planes to be changed: it is tone-mapped first.
+        colour: What the samples mean.
+        keep_hdr: High dynamic range is to stay what it is. Else it is tone-mapped first, to RGB.
     """
     found = _PLANAR.fullmatch(pixel_format or "")
-    if found is None or colour.hdr or colour.is_rgb:
+    depth = int(found["depth"] or 8) if found else 8
+    if found is None or colour.is_rgb or (colour.hdr and not (keep_hdr and depth > 8)):
         return None
-    depth = int(found["depth"] or 8)
     if found["kind"] == "gray":
         return Samples("gray", depth, colour.full_range, colour.luma_weights)
     step = _STEPS[found["layout"]]

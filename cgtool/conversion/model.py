@@ -15,8 +15,9 @@ from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import MAP_MULTIPLE, network_size
 from cgtool.errors import ModelError, UsageError
 from cgtool.extras import require
-from cgtool.models.folder import Defaults, ModelFolder, checkpoint_key, engine_key
-from cgtool.models.lookup import resolve
+from cgtool.grid import KNOTS, MAP_STRIDE
+from cgtool.models.folder import MODEL_FILE, Defaults, ModelFolder, checkpoint_key, engine_key, read_model_folder
+from cgtool.models.lookup import Choice, resolve
 from cgtool.models.reference_options import trained_scale
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_SUFFIXES = (".pth", ".pt")
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,23 @@ def choose_model(to: str | None = None, model: str | None = None, engines_dir: P
         ModelError: The model is damaged.
     """
     if model is not None and model.endswith(CHECKPOINT_SUFFIXES):
-        return _from_checkpoint(Path(model), to)
+        part = _part_of_a_folder(Path(model))
+        if part is None:
+            return _from_checkpoint(Path(model), to)
+        model, to = str(part.folder.path), part.target
     choice = resolve(to, model, engines_dir)
     folder = choice.folder
     source = source_of(folder, choice.direction)
     return _model(folder.name, choice.target, source, folder.training_scale, folder.defaults)
+
+
+def _part_of_a_folder(path: Path) -> Choice | None:
+    """The generator whose weights lie at a path, where that is inside a model folder."""
+    if not (path.parent / MODEL_FILE).is_file():
+        return None
+    folder = read_model_folder(path.parent)
+    directions = [one for one in folder.directions if folder.weights[one].file == path.name]
+    return Choice(folder, directions[0], folder.target(directions[0])) if directions else None
 
 
 def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
@@ -95,7 +108,7 @@ def _maps(folder: ModelFolder) -> MapGrid | None:
     architecture = folder.architecture
     if architecture.get("type") != "maps":
         return None
-    stride, knots = architecture.get("map_stride"), architecture.get("knots")
+    stride, knots = architecture.get("map_stride", MAP_STRIDE), architecture.get("knots", KNOTS)
     if stride not in (2, 4, 8) or not isinstance(knots, int) or not 1 <= knots <= 64:
         raise ModelError(f"its maps have a stride of {stride!r} and {knots!r} knots", path=folder.path)
     return MapGrid(stride, knots)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cgtool.backends.base import Backend, MapGrid
+from cgtool.backends.base import Backend, BackendInfo, MapGrid
 from cgtool.config import MAX_AUTO_SIZE
 from cgtool.conversion.look import NetworkSize
 from cgtool.errors import OutOfMemoryError
@@ -120,6 +120,11 @@ class Network:
         self.batch = batch or backend.info.batch
         self.warnings: list[str] = []
         self._milliseconds_per_megapixel: list[float] = []
+
+    @property
+    def engine(self) -> BackendInfo:
+        """What runs the network."""
+        return self._backend.info
 
     def size_of(self, frame: Size) -> Size:
         """The size at which the network sees frames of this size."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from cgtool.change.detail import GuidedDetail, resized
 from cgtool.change.exposure import keep_exposure
-from cgtool.change.smoothing import Smoother
+from cgtool.change.smoothing import Smoother, State
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import Translated
 from cgtool.frame import Frame
@@ -47,6 +47,14 @@ class Rendering:
             strength=look.strength,
             preserve_color=look.preserve_color,
         )
+
+    def state(self) -> State:
+        """All that the next frames depend on, as named arrays; empty if that is nothing."""
+        return self._smoother.state()
+
+    def restore(self, state: State) -> None:
+        """Go on where another one was."""
+        self._smoother.restore(state)
 
     def steady(self, frame: Translated) -> Steadied:
         """Steady a result by the ones before."""

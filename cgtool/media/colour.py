@@ -120,8 +120,14 @@ class Colour:
         return f"in_color_matrix={_SCALE_MATRIX_NAMES[self.assumed_matrix]}:in_range={_range_name(self.full_range)}"
 
     def small_filters(self, size: Size) -> list[tuple[str, str]]:
-        """FFmpeg filters (name, arguments) from this colour to full-range RGB of a smaller size, in one pass."""
+        """FFmpeg filters (name, arguments) from this colour to full-range RGB of a smaller size, in one pass.
+
+        HDR takes two, being tone-mapped at the smaller size.
+        """
         flags = "flags=area+accurate_rnd"
+        if self.hdr:
+            smaller = ("scale", f"{size.width}:{size.height}:{flags}")
+            return [smaller, ("format", "pix_fmts=yuv444p12le"), *self.decode_filters()]
         if self.is_rgb:
             return [("scale", f"{size.width}:{size.height}:{flags}"), ("format", "pix_fmts=rgb24")]
         scale = f"{size.width}:{size.height}:{self._as_source}:out_range=pc:{flags}"
@@ -154,6 +160,11 @@ class Colour:
         matrix = _SCALE_MATRIX_NAMES[self.assumed_matrix]
         target = f"in_range=pc:out_color_matrix={matrix}:out_range=tv:{flags}"
         return [("scale", target), ("format", f"pix_fmts={pixel_format}")]
+
+    def depth_filter(self) -> str:
+        """The ``scale`` filter between YUV formats of this colour: dithered where bits are lost."""
+        name = _range_name(self.full_range)
+        return f"scale=in_range={name}:out_range={name}:flags=bicubic+accurate_rnd:sws_dither=bayer"
 
     def full_range_yuv(self, pixels: Image) -> Image:
         """RGB to full-range YUV 4:4:4, rounded; both uint8, shape (height, width, 3).

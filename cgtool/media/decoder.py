@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,14 +18,17 @@ from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
 from cgtool.media.containers import SourceStream
+from cgtool.media.input.boxes import what_is_missing
 from cgtool.media.input.packets import open_container, packets
-from cgtool.media.input.rates import frame_rate
-from cgtool.media.input.survey import look_through
+from cgtool.media.input.rates import time_base, usual_rate
+from cgtool.media.input.survey import Survey, look_through
 
 _MOST_ERRORS = 1000
 """Give up on a stream after this many packets in a row that won't decode: it is damaged beyond use."""
 _SEEK_BACK_SECONDS = (0, 1, 5, 30)
 """How far before the wanted time to look for a key frame, in turn; after that, the file is read from its beginning."""
+_LEAD_SECONDS = 1
+"""Reading that goes to the middle of a file begins this much before what is wanted."""
 _LONGEST_REORDERING_SECONDS = 1
 """Codecs decode a frame at most this long before it is presented."""
 _MISSING_SECONDS = 0.5
@@ -40,25 +44,13 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def attached_picture(path: Path, index: int) -> bytes:
-    """The file that a cover picture's stream holds.
-
-    Raises:
-        MediaError: It can't be read.
-    """
-    try:
-        with open_container(path) as container:
-            return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
-    except av.FFmpegError as error:
-        raise MediaError(f"its cover picture can't be read ({error.strerror})", path=path) from error
-
-
 class Decoder:
     """Decodes the first video stream of a file, from ``start`` on and until ``end``.
 
     Args:
         path: The file.
         start, end: Seconds after the file's start; None for all.
+        survey: What is known of its clock; None to look.
 
     Attributes:
         container, stream: PyAV's.
@@ -66,25 +58,21 @@ class Decoder:
         file_start: When the file begins on its own clock, in seconds.
         start_seconds, end_seconds: The span on that clock; None where it is open.
         warnings: For the user, sentences without a file name; complete once the frames are read.
-        survey: What was found before reading.
+        survey: What is known of the file's clock.
         damaged_frames: Frames of the span that were decoded with errors, and packets that were not, so far.
 
     Raises:
         MediaError: The file can't be read or holds no video.
     """
 
-    def __init__(self, path: Path, start: Fraction | None, end: Fraction | None) -> None:
+    def __init__(self, path: Path, start: Fraction | None, end: Fraction | None, survey: Survey | None = None) -> None:
         self._path = path
         self.warnings: list[str] = []
         self.damaged_frames = 0
         self._open()
-        self.survey = look_through(path, self.stream.index, start, end)
+        self.survey = survey or look_through(path, self.stream)
         if self.survey.runs is not None:
-            count = len(self.survey.runs.moved) - 1
-            self.warnings.append(
-                f"its clock jumps {_count(count, 'time')} (recordings joined, or a camera begun anew): "
-                "picture and sound go on where they were"
-            )
+            self.warnings.append(self.survey.runs.description)
         self.file_start = Fraction(self.container.start_time or 0, av.time_base)
         self.start_seconds = None if start is None else self.file_start + start
         self.end_seconds = None if end is None else self.file_start + end
@@ -96,9 +84,9 @@ class Decoder:
         try:
             self.container = open_container(self._path)
         except OSError as error:  # PyAV's errors for missing and unreadable files are OSErrors as well
-            raise MediaError(_reason(error), path=self._path) from error
+            raise MediaError(_reason(error, self._path), path=self._path) from error
         except av.FFmpegError as error:
-            raise MediaError(_reason(error), path=self._path) from error
+            raise MediaError(_reason(error, self._path), path=self._path) from error
         try:
             self.stream = self._first_video_stream()
         except BaseException:
@@ -107,8 +95,8 @@ class Decoder:
         # The whole machine's threads, and damaged frames shown rather than silently left out.
         self.stream.thread_type = "AUTO"
         self.stream.codec_context.flags |= Flags.output_corrupt
-        self.time_base = self.stream.time_base or Fraction(1, 90000)
-        self._rate = frame_rate(self.stream)
+        self.time_base = time_base(self.stream)
+        self._rate = usual_rate(self.stream)
         # AVI has no presentation times. Those that libavformat makes up for B-frames of H.264 are out of order, so
         # frames take the time of the packet that released them, as in the ffmpeg program.
         self._has_pts = self.container.format.name != "avi"
@@ -128,25 +116,19 @@ class Decoder:
         kinds = ", ".join(sorted({"cover picture" if s.type == "video" else s.type for s in self.container.streams}))
         raise MediaError(f"holds no video (only {kinds})" if kinds else "holds no video", path=self._path)
 
-    @property
-    def can_seek(self) -> bool:
-        """Whether a time leads to a place in the file, and the times from there on can be told."""
-        # MPEG's program streams (.mpg, .vob) have times for some frames only: those after a seek can't be worked out.
-        # Where the clock jumps, a time leads to several places.
-        return self.container.format.name != "mpeg" and self.survey.runs is None
-
     def _seek(self, time: Fraction) -> None:
         """Go to a key frame that is presented at ``time`` or before, so that all from there on can be decoded.
 
         Seeking alone does not do that: some formats land between key frames, others go by decoding times.
         """
         latest = time if self._has_pts else time - _LONGEST_REORDERING_SECONDS
-        for back in _SEEK_BACK_SECONDS if self.can_seek else ():
+        for back in _SEEK_BACK_SECONDS if self.survey.seeks else ():
             ticks = int((time - back) / self.time_base)
             try:
                 self.container.seek(ticks, stream=self.stream)
                 key = next((packet for packet in self.container.demux(self.stream) if packet.is_keyframe), None)
-                if key is not None and (self._ticks(key) or 0) * self.time_base <= latest:
+                key_ticks = None if key is None else self._ticks(key)
+                if key_ticks is not None and key_ticks * self.time_base <= latest:
                     self.container.seek(ticks, stream=self.stream)
                     self._wait_for_key = True
                     return
@@ -154,6 +136,23 @@ class Decoder:
                 break  # a file that can't seek
         self.container.close()
         self._open()  # reading from the beginning gives the same frames, only later
+
+    def frames_from(self, ticks: int) -> Iterator[VideoFrame]:
+        """The span's frames from a time on: bit for bit those that `frames` gives there. Ends all former iterators.
+
+        Where times can't be told after a seek, the file is read from its beginning.
+        """
+        # Some way before it, so that what is repaired on the way (missing times, times out of order) is repaired alike.
+        time = ticks * self.time_base - _LEAD_SECONDS
+        self._wait_for_key = False
+        if self._has_pts and self.survey.seeks and time > self.file_start:
+            self._seek(time)
+        else:
+            self.container.close()
+            self._open()
+            if self.start_seconds:
+                self._seek(self.start_seconds)
+        return itertools.dropwhile(lambda frame: frame.pts is not None and frame.pts < ticks, self.frames())
 
     def _ticks(self, item: Packet[VideoStream] | VideoFrame) -> int | None:
         return item.pts if self._has_pts and item.pts is not None else item.dts
@@ -171,6 +170,15 @@ class Decoder:
                     yield packet
         except av.FFmpegError as error:
             self.warnings.append(f"the file ends early: {_reason(error)}")
+
+    def packet_times(self) -> Iterator[tuple[int, bool]]:
+        """When each packet of the span is shown, in ticks, and whether decoding can begin there. Decodes nothing."""
+        for packet in self._packets():
+            ticks = self._ticks(packet)
+            if ticks is not None and self._place(ticks) == 0:
+                yield ticks, packet.is_keyframe
+            if packet.dts is not None and self._place(packet.dts) > 0:
+                return
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """All frames, counting damage instead of stopping at it."""
@@ -259,8 +267,8 @@ class Decoder:
         self.container.close()
 
 
-def _reason(error: Exception) -> str:
-    """FFmpeg's words for an error, made into a clause."""
+def _reason(error: Exception, path: Path | None = None) -> str:
+    """FFmpeg's words for an error, made into a clause; of a file that can't be opened, what is wrong with it."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, PermissionError):
@@ -268,7 +276,8 @@ def _reason(error: Exception) -> str:
     if isinstance(error, IsADirectoryError):
         return "is a directory"
     if isinstance(error, av.InvalidDataError):
-        return "is no video or image that can be read, or is damaged from the start"
+        missing = None if path is None else what_is_missing(path)
+        return missing or "is no video or image that can be read, or is damaged from the start"
     text = getattr(error, "strerror", None) or str(error)
     return f"can't be read ({text})"
 

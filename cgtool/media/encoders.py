@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from cgtool.errors import UsageError
 from cgtool.media import ffmpeg
+from cgtool.media.planes import depth_of
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ class Encoder:
         name: FFmpeg's name of the encoder.
         pixel_format: FFmpeg's name of the pixel format that it is given by default.
         odd_pixel_format: The same where width or height is odd; None if the default does.
+        plays_deep: Most of what plays the codec plays 10 bits of it as well: the depth follows the source's.
         crf: Default constant rate factor, None where the encoder has none.
         preset: Default preset, None where it has none.
         preset_option: The option that takes the preset.
@@ -33,6 +35,7 @@ class Encoder:
     name: str
     pixel_format: str
     odd_pixel_format: str | None = None
+    plays_deep: bool = False
     crf: int | None = None
     preset: str | None = None
     preset_option: str = "-preset"
@@ -47,35 +50,40 @@ ENCODERS: Mapping[str, Encoder] = {
         "yuv420p",
         odd_pixel_format="yuv444p",
         crf=18,
-        preset="fast",
+        preset="faster",
         hardware={"h264_nvenc": "-cq", "h264_videotoolbox": "-q:v", "h264_qsv": "-global_quality", "h264_amf": "-qp_i"},
     ),
     "hevc": Encoder(
         "libx265",
         "yuv420p",
         odd_pixel_format="yuv444p",
+        plays_deep=True,
         crf=21,
-        preset="fast",
+        preset="superfast",
         arguments=("-x265-params", "log-level=error"),
         hardware={"hevc_nvenc": "-cq", "hevc_videotoolbox": "-q:v", "hevc_qsv": "-global_quality", "hevc_amf": "-qp_i"},
     ),
     "av1": Encoder(
         "libsvtav1",
         "yuv420p",
+        plays_deep=True,
         crf=28,
-        preset="8",
+        preset="9",
         hardware={"av1_nvenc": "-cq", "av1_qsv": "-global_quality", "av1_amf": "-qp_i"},
     ),
     "vp9": Encoder(
         "libvpx-vp9",
         "yuv420p",
+        plays_deep=True,
         crf=28,
         preset="4",
         preset_option="-cpu-used",
         arguments=("-b:v", "0", "-row-mt", "1", "-deadline", "good"),
     ),
-    "prores": Encoder("prores_ks", "yuv422p10le", preset="3", preset_option="-profile:v"),
-    "ffv1": Encoder("ffv1", "bgr0", arguments=("-level", "3", "-g", "1", "-slicecrc", "1"), lossless=True),
+    "prores": Encoder("prores_ks", "yuv422p10le", plays_deep=True, preset="3", preset_option="-profile:v"),
+    "ffv1": Encoder(
+        "ffv1", "bgr0", plays_deep=True, arguments=("-level", "3", "-g", "1", "-slicecrc", "1"), lossless=True
+    ),
     "gif": Encoder("gif", "rgb24"),
 }
 """Encoders by the value of ``--codec``."""
@@ -90,12 +98,18 @@ class EncoderChoice:
         pixel_format: FFmpeg's name of the pixel format of its frames.
         arguments: FFmpeg's arguments from ``-c`` on; ``{n}`` stands for the output stream's number.
         warnings: Sentences for the user.
+        copies: Its work is done: packets come, and are copied.
     """
 
     name: str
     pixel_format: str
     arguments: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    copies: bool = False
+
+    def copying(self) -> EncoderChoice:
+        """The same for a stream that this encoder has encoded already."""
+        return replace(self, arguments=("-c:{n}", "copy"), warnings=(), copies=True)
 
 
 def choose_encoder(
@@ -122,7 +136,7 @@ def choose_encoder(
         UsageError: The codec has no such option, or takes no such pixel format.
     """
     encoder = ENCODERS[codec]
-    warnings = []
+    warnings: list[str] = []
     if pixel_format is not None and codec == "gif":
         raise UsageError("--pixel-format does not apply to gif: its colours are a palette")
     if pixel_format is not None:
@@ -130,19 +144,15 @@ def choose_encoder(
     elif encoder.lossless and decoded_format in _pixel_formats(encoder.name):
         pixel_format = decoded_format
     else:
-        pixel_format = encoder.pixel_format
-        if encoder.odd_pixel_format and (width % 2 or height % 2):
-            pixel_format = encoder.odd_pixel_format
-            warnings.append(
-                f"{width}x{height} is odd, so {codec} is written as {pixel_format}; not every player shows it"
-            )
+        pixel_format, warnings = _default_format(codec, width, height, depth_of(decoded_format))
     if hardware:
         name = find_hardware_encoder(codec)
         logger.debug("hardware encoder for %s: %s", codec, name or "none opens here")
         if name is not None:
             quality = str(crf if crf is not None else encoder.crf)
-            chosen = ("-c:{n}", name, encoder.hardware[name], quality, "-pix_fmt:{n}", "yuv420p")
-            return EncoderChoice(name, "yuv420p", chosen, tuple(warnings))
+            pixel_format = "p010le" if encoder.plays_deep and depth_of(decoded_format) > 8 else "yuv420p"
+            chosen = ("-c:{n}", name, encoder.hardware[name], quality, "-pix_fmt:{n}", pixel_format)
+            return EncoderChoice(name, pixel_format, chosen, tuple(warnings))
         warnings.append(f"no hardware encoder for {codec} opens on this machine; {encoder.name} is used")
     arguments: tuple[str, ...] = ("-c:{n}", encoder.name, *encoder.arguments)
     if crf is not None and encoder.crf is None:
@@ -158,6 +168,36 @@ def choose_encoder(
     if codec != "gif":
         arguments += ("-pix_fmt:{n}", pixel_format)
     return EncoderChoice(encoder.name, pixel_format, arguments, tuple(warnings))
+
+
+def _default_format(codec: str, width: int, height: int, depth: int) -> tuple[str, list[str]]:
+    """The pixel format that most players show, with as many bits as they show, and what the user should know of it."""
+    encoder, warnings = ENCODERS[codec], []
+    name = encoder.pixel_format
+    if encoder.odd_pixel_format and (width % 2 or height % 2):
+        name = encoder.odd_pixel_format
+        warnings.append(f"{width}x{height} is odd, so {codec} is written as {name}; not every player shows it")
+    if depth > 8 and encoder.plays_deep and name.startswith("yuv") and depth_of(name) == 8:
+        name += "10le"
+    elif depth > 8 and not encoder.plays_deep:
+        warnings.append(
+            f"its {depth} bits per sample become 8, dithered: few players show more of {codec}; "
+            "hevc, av1 and vp9 keep 10"
+        )
+    return name, warnings
+
+
+def default_codec(codecs: Sequence[str], decoded_format: str | None) -> str:
+    """The codec that a container takes by default: of its codecs the first, or the first that keeps a deep source deep.
+
+    Args:
+        codecs: What the container holds, its favourite first.
+        decoded_format: The pixel format in which frames come as decoded; None if they come in RGB, of 8 bits.
+    """
+    if depth_of(decoded_format) == 8:
+        return codecs[0]
+    deep = (codec for codec in codecs if ENCODERS[codec].plays_deep and not ENCODERS[codec].lossless)
+    return next(deep, codecs[0])
 
 
 def _check_pixel_format(name: str, encoder: str) -> None:

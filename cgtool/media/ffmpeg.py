@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import shlex
 import subprocess
@@ -13,10 +15,17 @@ import imageio_ffmpeg
 
 from cgtool.errors import EncoderError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 logger = logging.getLogger(__name__)
 
 _LAST_WORDS = 12
 """Lines of ffmpeg's standard error that are kept for messages."""
+
+_PIPE_BYTES = 1 << 20
 
 
 def executable() -> str:
@@ -51,6 +60,7 @@ class FFmpegProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        _widen(self.stdin_fd)
         self._words: deque[str] = deque(maxlen=_LAST_WORDS)
         # An unread stderr fills its pipe and stops ffmpeg, and with it everything.
         self._listener = threading.Thread(target=self._listen, name="ffmpeg-stderr", daemon=True)
@@ -96,6 +106,12 @@ class FFmpegProcess:
         return "; ".join(self._words) or "it said nothing"
 
 
+def _widen(pipe: int) -> None:
+    """Let a pipe hold as much as Linux allows: at 64 KiB, a frame takes dozens of turns between the two processes."""
+    with contextlib.suppress(OSError, AttributeError):  # not Linux, or its user has too many large pipes
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
 def output_of(arguments: Sequence[str], timeout_seconds: float = 20) -> str | None:
     """Standard output of ffmpeg with these arguments; None unless it ends well."""
     command = [executable(), "-hide_banner", "-nostdin", "-loglevel", "quiet", *arguments]
@@ -106,3 +122,9 @@ def output_of(arguments: Sequence[str], timeout_seconds: float = 20) -> str | No
     except subprocess.TimeoutExpired:
         return None
     return done.stdout.decode("utf-8", errors="replace") if done.returncode == 0 else None
+
+
+@functools.cache
+def version() -> str:
+    """The program's name of itself."""
+    return (output_of(["-version"]) or "ffmpeg").splitlines()[0].partition(" Copyright")[0]

@@ -22,14 +22,16 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError, _imaging
 
 from cgtool import pictures
 from cgtool.errors import MediaError
-from cgtool.media.image_metadata import read_dpi, read_exif
-from cgtool.media.image_modes import load_wide, to_srgb
 from cgtool.media.outputs import write_file
+from cgtool.media.stills.image_metadata import read_dpi, read_exif
+from cgtool.media.stills.image_modes import load_wide, to_srgb
+from cgtool.media.stills.png_colour import read_png_colour, to_srgb_curve
 
 MAX_PIXELS = 2**28
 """Larger images are refused: 16384 x 16384, above every camera's, below what fills the memory of a desktop."""
 
-_READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+_READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000")
+_HEIF = "HEIF"
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,24 @@ _FORMATS = {
     ".tif": _TIFF,
     ".tiff": _TIFF,
     ".bmp": _Format("BMP", alpha=False, max_exif_bytes=0),
+    ".avif": _Format("AVIF", lossy=True, max_side=65536, options={"subsampling": "4:4:4"}),
+    ".jp2": _Format("JPEG2000", max_exif_bytes=0),
 }
-IMAGE_SUFFIXES = frozenset(_FORMATS)
-"""File name suffixes of images, in lower case with the dot. Reading goes by the content, writing by the suffix."""
+WRITABLE_SUFFIXES = frozenset(_FORMATS)
+"""File name suffixes of images that can be written, in lower case with the dot."""
+IMAGE_SUFFIXES = WRITABLE_SUFFIXES | {".heic", ".heif", ".hif"}
+"""File name suffixes of images. Reading goes by the content, writing by the suffix."""
+UNREAD_SUFFIXES = {
+    ".jxl": "JPEG XL",
+    **dict.fromkeys((".psd", ".psb", ".xcf", ".kra"), "an image editor's document"),
+    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".raf", ".rw2"), "a camera's raw picture"),
+    **dict.fromkeys((".exr", ".hdr", ".dpx"), "a picture of high dynamic range"),
+    **dict.fromkeys((".svg", ".pdf", ".eps"), "a drawing"),
+}
+"""Suffixes of pictures that are not read, and the words for them."""
 
+_HEIF_BRANDS = frozenset(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc"))
+"""How files of the High Efficiency Image File Format begin, after four bytes. AVIF says ``avif``."""
 _END_OF_JPEG = b"\xff\xd9"
 """JPEG's marker for the end of an image, which files that are cut off lack."""
 _pillow_lock = threading.Lock()
@@ -94,7 +110,7 @@ class StillImage:
 
 
 def read_image(source: Path | bytes, *, name: str | None = None) -> StillImage:
-    """Decode a JPEG, PNG, WebP, TIFF or BMP, told by its content.
+    """Decode a JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIC or JPEG 2000, told by its content.
 
     EXIF orientation and ICC profile are applied. Of several frames or pages the first is read. A file that ends early
     or is damaged half-way gives what could be decoded. Threads may call this; they decode one after the other.
@@ -122,7 +138,7 @@ def read_image(source: Path | bytes, *, name: str | None = None) -> StillImage:
         except MemoryError as error:
             raise MediaError("too large for this machine's memory", path=name, hint="Scale it down first") from error
         except UnidentifiedImageError as error:
-            reason = "not a JPEG, PNG, WebP, TIFF or BMP image, or damaged from its start"
+            reason = "not a JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIC or JPEG 2000 image, or damaged from its start"
             empty = stream.seek(0, os.SEEK_END) == 0
             raise MediaError("the file is empty" if empty else reason, path=name) from error
         except Exception as error:  # a decoder raises whatever the damage leads it to
@@ -140,8 +156,8 @@ def write_image(
     Args:
         target: A file, or a binary stream such as ``sys.stdout.buffer``.
         image: Its ``alpha``, if any, is as large as its ``pixels``.
-        suffix: One of ``IMAGE_SUFFIXES``, in any case; by default that of the file, and ``.png`` for a stream.
-        quality: JPEG's and WebP's, 1 to 100.
+        suffix: One of ``WRITABLE_SUFFIXES``, in any case; by default that of the file, and ``.png`` for a stream.
+        quality: JPEG's, WebP's and AVIF's, 1 to 100.
 
     Returns:
         Clauses, without the file's name, on what the format can't hold and was therefore left out.
@@ -197,6 +213,7 @@ def _quiet_pillow() -> Iterator[list[warnings.WarningMessage]]:
 
 def _decode(stream: BinaryIO, name: str, complaints: list[warnings.WarningMessage]) -> StillImage:
     notes: list[str] = []
+    colour = read_png_colour(stream)
     image = _open(stream, name)
     # Pillow turns a TIFF upright by itself as it loads, and forgets that it did.
     swapped = getattr(image, "tag_v2", {}).get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
@@ -219,6 +236,10 @@ def _decode(stream: BinaryIO, name: str, complaints: list[warnings.WarningMessag
     # Pillow names a profile that it can't unpack None.
     profile = (image.info["icc_profile"] or b"") if "icc_profile" in image.info else None
     pixels, alpha, colour_notes = to_srgb(image if loaded is None else loaded, profile)
+    if colour.gamma is not None:
+        pixels = to_srgb_curve(pixels, colour.gamma)
+    if colour.note is not None:
+        notes.append(colour.note)
     return StillImage(
         pixels=np.ascontiguousarray(orientation.apply(pixels)),
         alpha=None if alpha is None else np.ascontiguousarray(orientation.apply(alpha)),
@@ -230,7 +251,8 @@ def _decode(stream: BinaryIO, name: str, complaints: list[warnings.WarningMessag
 
 
 def _open(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
-    image = Image.open(stream, formats=_READABLE)
+    formats = (_HEIF,) if _is_heif(stream) else _READABLE
+    image = Image.open(stream, formats=formats)
     if image.width * image.height > MAX_PIXELS:
         raise MediaError(
             f"{image.width}x{image.height} pixels are more than the {MAX_PIXELS // 10**6} million that are read",
@@ -238,6 +260,17 @@ def _open(stream: BinaryIO, name: str) -> ImageFile.ImageFile:
             hint="Scale it down or cut it into parts first",
         )
     return image
+
+
+def _is_heif(stream: BinaryIO) -> bool:
+    """Whether a HEIC file begins here; if so, Pillow is taught to read it."""
+    begins = stream.read(12)[4:] in _HEIF_BRANDS
+    stream.seek(0)
+    if begins:
+        import pillow_heif  # brings a decoder of 10 MB, for which other files need not wait
+
+        pillow_heif.register_heif_opener(thumbnails=False)
+    return begins
 
 
 def _salvage(stream: BinaryIO, name: str) -> ImageFile.ImageFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 import numpy as np
@@ -9,6 +10,8 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
 from cgtool.frame import Plane
+
+_YUV = re.compile(r"yuv(420|422|444)p(10|12)?(le)?|p010le")
 
 
 def plane_format(frame: VideoFrame) -> str | None:
@@ -28,6 +31,20 @@ def plane_format(frame: VideoFrame) -> str | None:
     if not planar and not (len(frame.planes) == 1 and whole_pixels):
         return None
     return layout.name.replace("yuvj", "yuv")
+
+
+def depth_of(pixel_format: str | None) -> int:
+    """Bits per sample of a planar YUV, gray or RGB format; 8 for any other name, and for None."""
+    found = re.search(r"(?:p|gray)0?(9|10|12|14|16)le$", pixel_format or "")
+    return int(found[1]) if found else 8
+
+
+def keeps_colours(pixel_format: str | None, to: str) -> bool:
+    """Whether FFmpeg brings frames of one format to another and leaves what their numbers mean as it is.
+
+    So it is with one and the same format, and between YUV of any depth and size of chroma.
+    """
+    return pixel_format == to or bool(_YUV.fullmatch(pixel_format or "") and _YUV.fullmatch(to))
 
 
 def read_planes(frame: VideoFrame) -> tuple[Plane, ...]:

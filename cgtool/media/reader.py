@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-import av
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import SideData
@@ -23,8 +23,8 @@ from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.colour import UNSPECIFIED, Colour, build_graph, is_rgb_format, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
-from cgtool.media.input.rates import believable
-from cgtool.media.input.runs import Runs
+from cgtool.media.input.rates import estimated_frames, frame_rate, nominal_rate
+from cgtool.media.input.survey import Survey
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
 from cgtool.pictures import Image, Size
@@ -61,8 +61,7 @@ class VideoInfo:
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
             if there is one, the file's start where its clock is far off (broadcast recordings) or negative.
         begin_seconds: When the first frame is shown, counted from there.
-        runs: The runs of the file's clock, None if it doesn't jump.
-        seeks: Whether a time leads to a place in the file.
+        survey: What is known of the file's clock.
     """
 
     width: int
@@ -82,8 +81,7 @@ class VideoInfo:
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
     begin_seconds: Fraction
-    runs: Runs | None
-    seeks: bool
+    survey: Survey
 
 
 class VideoReader:
@@ -108,15 +106,18 @@ class VideoReader:
         self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
     ) -> None:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
-        self._decoder = Decoder(Path(path), start, end)
+        self._path, self._span = Path(path), (start, end)
+        self._decoder = Decoder(self._path, start, end)
+        self._small: tuple[Size, Graph] | None = None
         self.warnings = self._decoder.warnings
         try:
-            self._decoded = self._decoder.frames()
-            first = next(self._decoded, None)
+            decoded = self._decoder.frames()
+            first = next(decoded, None)
             if first is None:
                 span = " in the given span" if start is not None or end is not None else ""
                 raise MediaError(f"holds no video frame that can be decoded{span}", path=path)
             self._first = first
+            self._coming: Iterator[VideoFrame] = itertools.chain([first], decoded)
             self._colour = self._read_colour(first)
             self._orientation = self._read_orientation(first)
             self.info = self._describe(first)
@@ -164,27 +165,14 @@ class VideoReader:
         ratio = stream.sample_aspect_ratio
         if ratio is not None and ratio > 0:
             ratio = 1 / ratio if self._orientation.transpose else ratio
-        rate = believable(stream.average_rate) or believable(stream.guessed_rate)
-        seconds = None if stream.duration is None else stream.duration * self._decoder.time_base
-        if seconds is None and container.duration is not None:
-            seconds = Fraction(container.duration, av.time_base)
-        file_start = self._decoder.file_start
-        start, end = self.span_seconds
-        whole = start is None and end is None
-        if seconds is not None and not whole:
-            begin = start if start is not None else file_start
-            seconds = min(file_start + seconds, end or file_start + seconds) - begin
-        estimate = (stream.frames or self._decoder.survey.frames or None) if whole else None
-        if estimate is None and seconds is not None and rate is not None:
-            estimate = max(1, round(seconds * rate))
         origin = self._origin(first)
         return VideoInfo(
             width=width,
             height=height,
             time_base=self._decoder.time_base,
-            average_rate=rate,
-            nominal_rate=believable(stream.guessed_rate) or rate,
-            estimated_frames=estimate,
+            average_rate=frame_rate(stream),
+            nominal_rate=nominal_rate(stream),
+            estimated_frames=estimated_frames(stream, self._decoder.survey.frames, *self._span),
             sample_aspect_ratio=ratio or None,
             colour=replace(self._colour, width=width, height=height),
             pixel_format=self._planar_format(first),
@@ -196,8 +184,7 @@ class VideoReader:
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
             origin_seconds=origin,
             begin_seconds=(first.pts or 0) * self._decoder.time_base - origin,
-            runs=self._decoder.survey.runs,
-            seeks=self._decoder.can_seek,
+            survey=self._decoder.survey,
         )
 
     def _origin(self, first: VideoFrame) -> Fraction:
@@ -224,15 +211,25 @@ class VideoReader:
             self.warnings.append("its alpha channel is dropped: the result is opaque")
         if self._colour.hdr and in_rgb:
             self.warnings.append(f"HDR ({self._colour.hdr}) is tone-mapped to SDR BT.709")
-        elif self._colour.hdr and (
-            self._side_data("MASTERING_DISPLAY_METADATA") or self._side_data("CONTENT_LIGHT_LEVEL")
-        ):
-            self.warnings.append("its metadata on the mastering display and the light level is left out")
+
+    @property
+    def first(self) -> VideoFrame:
+        """The first frame as PyAV has it."""
+        return self._first
 
     @property
     def span_seconds(self) -> tuple[Fraction | None, Fraction | None]:
         """The span that is read, on the file's own clock; None where it is open."""
         return self._decoder.start_seconds, self._decoder.end_seconds
+
+    def begin_at(self, pts: int) -> None:
+        """Go on, or back, to the first frame at or after a timestamp; ``info`` stays as it is."""
+        self._coming = self._decoder.frames_from(pts + self._offset)
+
+    def packet_times(self) -> list[tuple[int, bool]]:
+        """The timestamp of every packet of the span, and whether decoding can begin there."""
+        with closing(Decoder(self._path, *self._span, self.info.survey)) as decoder:
+            return [(ticks - self._offset, is_key) for ticks, is_key in decoder.packet_times()]
 
     def streams(self) -> list[SourceStream]:
         """Every stream of the file, in its order."""
@@ -250,11 +247,9 @@ class VideoReader:
     def planar_frames(self) -> Iterator[PlanarFrame]:
         """Every presented frame in order, as decoded. Can be iterated once, and instead of `frames`.
 
-        Frames have the first one's size and format (``info.pixel_format``), which must not be None, and meaning
-        (``info.colour``).
+        Frames have the first one's size, format (``info.pixel_format``, which must not be None) and meaning.
         """
-        for frame, _ in self._as_decoded():
-            yield frame
+        return (frame for frame, _ in self._as_decoded())
 
     def planes_and_small(self, size: Size) -> Iterator[tuple[PlanarFrame, Image]]:
         """Every presented frame as `planar_frames` gives it, and beside it a small picture of it, made in one pass.
@@ -262,10 +257,17 @@ class VideoReader:
         Args:
             size: The picture's size; it is RGB, uint8, upright.
         """
-        coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
-        graph = build_graph(self._first, self._decoder.time_base, self._colour.small_filters(coded))
+        graph = self.small_graph(size)
         for frame, decoded in self._as_decoded():
             yield frame, self._upright(through(graph, decoded))
+
+    def small_graph(self, size: Size) -> Graph:
+        """The filters to small pictures of a size; the same the next time, as tone mapping takes seconds to set up."""
+        if self._small is None or self._small[0] != size:
+            coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
+            filters = self._colour.small_filters(coded)
+            self._small = size, build_graph(self._first, self._decoder.time_base, filters)
+        return self._small[1]
 
     def _as_decoded(self) -> Iterator[tuple[PlanarFrame, VideoFrame]]:
         """Every presented frame's planes, upright, and the frame in the first one's size and format."""
@@ -278,10 +280,13 @@ class VideoReader:
             yield PlanarFrame(name, planes, index, pts, self._decoder.time_base), frame
 
     def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
-        offset = round(self.info.origin_seconds / self._decoder.time_base)
-        for decoded in itertools.chain([self._first], self._decoded):
+        for decoded in self._coming:
             assert decoded.pts is not None
-            yield decoded, decoded.pts - offset
+            yield decoded, decoded.pts - self._offset
+
+    @property
+    def _offset(self) -> int:
+        return round(self.info.origin_seconds / self._decoder.time_base)
 
     def _as_first(self, frame: VideoFrame) -> VideoFrame:
         """A frame in the size and format of the first one, itself as a rule."""
@@ -320,6 +325,7 @@ class VideoReader:
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
         self._graphs.clear()
+        self._small = None
         self._decoder.close()
 
     def __enter__(self) -> VideoReader:

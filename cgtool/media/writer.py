@@ -7,10 +7,8 @@ source file is ffmpeg's second input, from which sound, subtitles, chapters and 
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -22,39 +20,20 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from cgtool.errors import EncoderError, MediaError
+from cgtool.errors import EncoderError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.clock import Clock
 from cgtool.media.colour import Colour, build_graph, is_rgb_format
-from cgtool.media.containers import CarriedStream, Container, language_arguments
-from cgtool.media.decoder import attached_picture
+from cgtool.media.containers import Container, language_arguments
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
-from cgtool.media.input.sidecar import Sidecar, write_sidecar
+from cgtool.media.input.beside import Beside, Source
 from cgtool.media.outputs import publish, reserve
 from cgtool.media.planes import write_planes
 from cgtool.media.reader import VideoInfo
 
 _PATIENCE_SECONDS = 2.0
-_LEAD_SECONDS = 5
-"""Sound may lie this much before the picture of the same time in a file."""
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
-
-
-@dataclass(frozen=True)
-class Source:
-    """The file that the streams beside the converted one come from.
-
-    Attributes:
-        path: The source file.
-        carried: The streams to take, in its order.
-        start_seconds, end_seconds: The span to take, on the file's own clock; None for all.
-    """
-
-    path: Path
-    carried: Sequence[CarriedStream]
-    start_seconds: Fraction | None = None
-    end_seconds: Fraction | None = None
 
 
 class VideoWriter:
@@ -67,8 +46,10 @@ class VideoWriter:
         info: The source video's properties, which the output takes over.
         source: The source file for everything else.
         overwrite: Replace an existing output.
-        as_decoded: Frames come as `PlanarFrame`s in the encoder's own pixel format: their colours stay what they are.
+        as_decoded: Frames come as `PlanarFrame`s in the source's own pixel format, and their colours stay what they
+            are: ffmpeg brings them to the encoder's (see `planes.keeps_colours`), dithered where bits are lost.
         extra_arguments: Further ffmpeg output arguments (``--ffmpeg-args``).
+        feed: ffmpeg's options for what comes to its standard input.
 
     Attributes:
         warnings: Sentences for the user; complete after ``finish``.
@@ -89,10 +70,12 @@ class VideoWriter:
         overwrite: bool = False,
         as_decoded: bool = False,
         extra_arguments: Sequence[str] = (),
+        feed: Sequence[str] = ("-fpsprobesize", "0", "-f", "nut"),
     ) -> None:
         self._overwrite = overwrite
         self._info = info
-        self._pixel_format = encoder.pixel_format
+        # Of the frames that ffmpeg is given; what it makes of them, the encoder's arguments say.
+        self._pixel_format = (info.pixel_format if as_decoded else None) or encoder.pixel_format
         self._colour: Colour = info.colour if as_decoded else info.colour.for_output()
         self._clock = Clock(container, info)
         self._graph: Graph | None = None
@@ -100,14 +83,13 @@ class VideoWriter:
         if info.chapters and not container.chapters:
             self.warnings.append(f"chapters are left out, {container.name} can't hold them")
         self._output = reserve(path, overwrite=overwrite)
-        self._pictures: tempfile.TemporaryDirectory[str] | None = None
+        self._beside: Beside | None = None
         try:
-            if info.runs is not None or any(stream.is_attached for stream in source.carried):
-                self._pictures = tempfile.TemporaryDirectory(prefix="cgtool.")
-            sidecar = self._write_sidecar(source)
-            arguments = _arguments(container, encoder, info, self._colour, self._clock, source, sidecar)
-            if self._pictures is not None:
-                arguments += _attachments(source, Path(self._pictures.name))
+            self._beside = Beside(source, info.survey, info.origin_seconds + self._clock.moved_seconds)
+            filters = _filters(container, encoder, info, self._colour, self._pixel_format)
+            arguments = ["-y", "-copyts", *feed, "-i", "pipe:0", *self._beside.inputs()]
+            arguments += _arguments(container, encoder, info, self._colour, filters, self._clock, source, self._beside)
+            arguments += self._beside.attachments()
             self._ffmpeg = FFmpegProcess(
                 [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._output.path}"]
             )
@@ -118,19 +100,6 @@ class VideoWriter:
         self._writing = threading.Lock()
         self._nut: OutputContainer | None = None
         self._stream: VideoStream | None = None
-
-    def _write_sidecar(self, source: Source) -> Sidecar | None:
-        """Where the source's clock jumps: its other streams on one that doesn't."""
-        indices = [stream.index for stream in source.carried if not stream.is_attached]
-        if self._info.runs is None or not indices:
-            return None
-        assert self._pictures is not None
-        try:
-            return write_sidecar(source.path, indices, self._info.runs, Path(self._pictures.name))
-        except (av.FFmpegError, OSError, ValueError) as error:
-            hint = "Use --no-audio to convert the picture alone"
-            problem = f"its clock jumps, and its sound and subtitles can't be moved with the picture ({error})"
-            raise MediaError(problem, path=source.path, hint=hint) from error
 
     def write(self, frame: Frame | PlanarFrame) -> None:
         """Encode a frame. Frames come in order, all of the source's size and of one kind.
@@ -214,6 +183,10 @@ class VideoWriter:
                 self._nut.close()
         except (av.FFmpegError, OSError) as error:
             raise self._failure() from error
+        self._publish()
+
+    def _publish(self) -> None:
+        """Wait for ffmpeg, which has all it needs, and give the output its name."""
         self._ffmpeg.close_stdin()
         if self._ffmpeg.wait() != 0:
             raise self._failure()
@@ -233,8 +206,8 @@ class VideoWriter:
 
     def _clean_up(self) -> None:
         self._output.give_up()
-        if self._pictures is not None:
-            self._pictures.cleanup()
+        if self._beside is not None:
+            self._beside.close()
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -250,42 +223,32 @@ def _arguments(
     encoder: EncoderChoice,
     info: VideoInfo,
     colour: Colour,
+    filters: str,
     clock: Clock,
     source: Source,
-    sidecar: Sidecar | None,
+    beside: Beside,
 ) -> list[str]:
-    """ffmpeg's arguments up to, but without, the output."""
-    arguments = ["-y", "-copyts", "-fpsprobesize", "0", "-f", "nut", "-i", "pipe:0"]
-    origin_seconds = info.origin_seconds + clock.moved_seconds
-    arguments += _source_input(origin_seconds, source, seeks=info.seeks)
-    if sidecar is not None:
-        arguments += ["-itsoffset", _seconds(-origin_seconds), "-i", str(sidecar.path)]
+    """ffmpeg's arguments after its inputs, and up to, but without, the output."""
+    arguments: list[str] = []
     carried = {stream.index: stream.arguments for stream in source.carried if not stream.is_attached}
     indices = sorted([info.stream_index, *carried])
     for number, index in enumerate(indices):
         if index == info.stream_index:
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
-            arguments += [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
-            arguments += [f"-filter:{number}", _filter(container, encoder, info, colour)]
-            if encoder.name == "ffv1" and container.muxer == "matroska" and colour.full_range:
-                # FFV1 itself knows no range, so ffmpeg would scale to the limited one; Matroska can say which it is.
-                arguments += [f"-color_range:{number}", "pc"]
+            if not encoder.copies:
+                arguments += _encoding(number, container, encoder, filters, colour, clock)
             arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:
                 arguments += [f"-metadata:s:{number}", f"{tag}="]
             arguments += [part.format(n=number) for part in language_arguments(info.language, container)]
         else:
-            place = f"1:{index}" if sidecar is None else f"2:{sidecar.numbers[index]}"
-            arguments += ["-map", place, f"-c:{number}", *(part.format(n=number) for part in carried[index])]
+            how = (part.format(n=number) for part in carried[index])
+            arguments += ["-map", beside.place(index), f"-c:{number}", *how]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{index}"]
     arguments += ["-map_metadata", "1", "-map_chapters", "1" if container.chapters else "-1"]
     for brand in ("major_brand", "minor_version", "compatible_brands"):  # of the source's container, not of this one
         arguments += ["-metadata", f"{brand}="]
-    arguments += [
-        "-max_muxing_queue_size",
-        "4096",
-        *_span(container, origin_seconds, source),
-    ]
+    arguments += ["-max_muxing_queue_size", "4096", *beside.span(container)]
     if container.muxer in ("mp4", "mov"):
         # Apple's own tag table loses vendors' tags; the other one keeps all, but fewer players show a title from it.
         arguments += ["-movflags", "+faststart+use_metadata_tags" if info.has_vendor_tags else "+faststart"]
@@ -296,40 +259,24 @@ def _arguments(
     return arguments
 
 
-def _attachments(source: Source, folder: Path) -> list[str]:
-    """ffmpeg's arguments for pictures that become attached files; they follow all other streams."""
-    arguments = []
-    mapped = 1 + sum(not stream.is_attached for stream in source.carried)
-    for number, stream in enumerate((stream for stream in source.carried if stream.is_attached), mapped):
-        file = folder / str(number)
-        file.write_bytes(attached_picture(source.path, stream.index))
-        arguments += ["-attach", str(file), *(part.format(n=number) for part in stream.arguments)]
+def _encoding(
+    number: int, container: Container, encoder: EncoderChoice, filters: str, colour: Colour, clock: Clock
+) -> list[str]:
+    """ffmpeg's arguments on how the output's stream of this number is encoded, beside the encoder's own."""
+    arguments = [f"-fps_mode:{number}", "passthrough", f"-enc_time_base:{number}", str(clock.time_base)]
+    arguments += [f"-filter:{number}", filters]
+    if encoder.name == "ffv1" and container.muxer == "matroska" and colour.full_range:
+        # FFV1 itself knows no range, so ffmpeg would scale to the limited one; Matroska can say which it is.
+        arguments += [f"-color_range:{number}", "pc"]
     return arguments
 
 
-def _source_input(origin_seconds: Fraction, source: Source, *, seeks: bool) -> list[str]:
-    arguments = []
-    if origin_seconds:
-        arguments += ["-itsoffset", _seconds(-origin_seconds)]
-    if source.start_seconds is not None and seeks:
-        # To some place before it, since streams lie side by side only roughly: -ss of the output cuts exactly there,
-        # and does it on the output's clock. -seek_timestamp: the time is the file's own, not one after its start.
-        place = max(source.start_seconds - _LEAD_SECONDS, Fraction(0))
-        arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", _seconds(place)]
-    return [*arguments, "-i", f"file:{source.path}"]
-
-
-def _span(container: Container, origin_seconds: Fraction, source: Source) -> list[str]:
-    """Output options that cut copied streams to the span. Seeking the input alone would begin at a key frame."""
-    # AVI has no time before 0: the codec's priming is cut there as well, or it would push everything else back.
-    arguments = ["-ss", "0"] if source.start_seconds is not None or container.clock == "frames" else []
-    if source.end_seconds is not None:
-        arguments += ["-t", _seconds(source.end_seconds - origin_seconds)]
-    return arguments
-
-
-def _filter(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour) -> str:
-    filters = [colour.tag_filter(encoder.pixel_format)]
+def _filters(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour, given: str) -> str:
+    """ffmpeg's filters for frames that are given in a pixel format."""
+    filters = [colour.tag_filter(given)]
+    if given != encoder.pixel_format:
+        filters.append(colour.depth_filter())
+        filters.append(f"format={encoder.pixel_format}")
     if info.sample_aspect_ratio is not None:
         ratio = info.sample_aspect_ratio
         # FFmpeg would round to what 100 can divide.
@@ -337,7 +284,3 @@ def _filter(container: Container, encoder: EncoderChoice, info: VideoInfo, colou
     if container.muxer == "gif":
         filters.append(_GIF_FILTER)
     return ",".join(filters)
-
-
-def _seconds(value: Fraction) -> str:
-    return f"{float(value):.6f}"

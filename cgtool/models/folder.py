@@ -14,8 +14,9 @@ import hashlib
 import json
 import re
 import reprlib
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -83,6 +84,7 @@ class ModelFolder:
         provenance: Where the weights come from, as JSON-able data.
         weights: Files by direction; one direction may be absent.
         defaults: Settings of conversion, unless told otherwise.
+        synonyms: Other names that ``--to`` knows a domain by, by domain.
     """
 
     path: Path
@@ -94,6 +96,7 @@ class ModelFolder:
     provenance: Mapping[str, object]
     weights: Mapping[Direction, WeightFile]
     defaults: Defaults
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -118,6 +121,11 @@ def check_name(name: str) -> None:
         )
 
 
+def folded(domain: str) -> str:
+    """A domain's name for comparisons: case does not count, nor do accents that are signs of their own (macOS)."""
+    return unicodedata.normalize("NFC", domain).casefold()
+
+
 def check_domains(domains: tuple[str, str]) -> None:
     """Refuse domain names that can't be part of a file name, or that are the same.
 
@@ -125,12 +133,27 @@ def check_domains(domains: tuple[str, str]) -> None:
         UsageError: Not two distinct words of letters, digits, ``_`` and ``-``; case does not distinguish.
     """
     for domain in domains:
-        if not re.fullmatch(r"\w[\w-]{0,49}", domain):
+        if not re.fullmatch(r"\w[\w-]{0,49}", unicodedata.normalize("NFC", domain)):
             raise UsageError(
                 f"{domain[:60]!r} can't be a domain", hint="Use up to 50 letters, digits, _ and -, as in winter."
             )
-    if domains[0].casefold() == domains[1].casefold():
+    if folded(domains[0]) == folded(domains[1]):
         raise UsageError(f"both domains are {domains[0]!r}", hint="Give two, as in summer,winter.")
+
+
+def check_synonyms(domains: tuple[str, str], synonyms: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse synonyms of other domains, and words that can't be a domain or that mean the other one.
+
+    Raises:
+        UsageError: Naming the word.
+    """
+    for domain, words in synonyms.items():
+        if domain not in domains:
+            raise UsageError(f"synonyms are of {domain!r}", hint=f"The domains are {domains[0]} and {domains[1]}.")
+        (other,) = (name for name in domains if name != domain)
+        for word in words:
+            for taken in (other, *synonyms.get(other, ())):
+                check_domains((word, taken))
 
 
 def read_model_folder(path: Path) -> ModelFolder:
@@ -153,6 +176,7 @@ def read_model_folder(path: Path) -> ModelFolder:
         model = _parse(path, data)
         check_name(model.name)
         check_domains(model.domains)
+        check_synonyms(model.domains, model.synonyms)
     except (ModelError, UsageError) as error:
         raise ModelError(error.message, path=file, hint=error.hint or _COPY_HINT) from None
     for weight in model.weights.values():
@@ -168,6 +192,7 @@ def to_json(model: ModelFolder) -> str:
         "format_version": FORMAT_VERSION,
         "name": model.name,
         "domains": model.domains,
+        **({"synonyms": dict(model.synonyms)} if model.synonyms else {}),
         "architecture": dict(model.architecture),
         "stride": model.stride,
         "training_scale": model.training_scale,
@@ -217,7 +242,16 @@ def _parse(path: Path, data: object) -> ModelFolder:
         provenance=_get(data, "provenance", dict),
         weights=_weights(_get(data, "weights", dict)),
         defaults=_defaults(_get(data, "defaults", dict)),
+        synonyms=_synonyms(data.get("synonyms", {})),
     )
+
+
+def _synonyms(data: object) -> dict[str, tuple[str, ...]]:
+    if not isinstance(data, dict) or not all(
+        isinstance(words, list) and all(isinstance(word, str) for word in words) for words in data.values()
+    ):
+        raise ModelError(f"synonyms are {reprlib.repr(data)}, not lists of words by domain")
+    return {domain: tuple(words) for domain, words in data.items()}
 
 
 def _defaults(data: dict[str, object]) -> Defaults:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cgtool
 from cgtool.config import Direction
 from cgtool.errors import ModelError, UsageError
-from cgtool.models.folder import MODEL_FILE, ModelFolder, read_model_folder
+from cgtool.models.folder import MODEL_FILE, ModelFolder, folded, read_model_folder
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,11 @@ class Choice:
     folder: ModelFolder
     direction: Direction
     target: str
+
+    @property
+    def synonyms(self) -> list[str]:
+        """Other names of the target, folded."""
+        return [folded(word) for word in self.folder.synonyms.get(self.target, ())]
 
 
 def default_engines_dir(engines_dir: Path | None) -> Path:
@@ -79,7 +84,7 @@ def resolve(to: str | None, model: str | None, engines_dir: Path | None) -> Choi
     """Pick a generator by what was asked for.
 
     Args:
-        to: The target domain, in any case; None where the model leads to one domain only.
+        to: The target domain or a synonym, in any case; None where the model leads to one domain only.
         model: A model's name, or else the path of a model folder; None for the first one that leads to ``to``.
         engines_dir: See `search_path`.
 
@@ -96,7 +101,8 @@ def resolve(to: str | None, model: str | None, engines_dir: Path | None) -> Choi
         wanted = choices if model is not None and len(choices) == 1 else []
         problem = "the domain to convert to is not given"
     else:
-        wanted = [choice for choice in choices if choice.target.casefold() == to.casefold()]
+        wanted = [choice for choice in choices if folded(choice.target) == folded(to)]
+        wanted = wanted or [choice for choice in choices if folded(to) in choice.synonyms]
         problem = f"no model leads to {to!r}" if model is None else f"model {model} does not lead to {to!r}"
     if not wanted:
         known = ", ".join(dict.fromkeys(choice.target for choice in choices)) or "none"

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cgtool.errors import ModelError
-from cgtool.grid import MAPS, luma_knots
+from cgtool.grid import KNOTS, MAP_STRIDE, MAPS, luma_knots
 from cgtool.models.generator import Generator
 from cgtool.models.layers import MOST_FILTERS, accurate, check_ranges
 from cgtool.pictures import LUMA
@@ -49,8 +49,8 @@ class MapsConfig:
 
     width: int = 16
     blocks: int = 6
-    map_stride: int = 4
-    knots: int = 4
+    map_stride: int = MAP_STRIDE
+    knots: int = KNOTS
     contrast: float = 0.2
 
     def __post_init__(self) -> None:

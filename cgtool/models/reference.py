@@ -6,36 +6,31 @@ The structure is read off the keys, so no option file is needed. The reference n
 
 from __future__ import annotations
 
-import io
-import pickle
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from cgtool.config import Direction
 from cgtool.errors import ModelError
 from cgtool.models.architecture import Generator, build_generator, describe
 from cgtool.models.resnet import ResNetConfig
+from cgtool.models.states import SUPPORTED, State, find_state, read_bytes, unpack
 from cgtool.models.unet import UNetConfig
+from cgtool.pictures import LUMA
 
-State = dict[str, Tensor]
-
-_SUPPORTED = "Supported are the ResNet and U-Net generators of the PyTorch CycleGAN with instance normalization."
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_FIRST = ("stem.conv", "down.0.conv")
 _RUNNING_STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
-# What torch.save writes: a ZIP archive, or before PyTorch 1.6 a pickle.
-_MAGIC = (b"PK", b"\x80")
 
 
-def read_generator(path: Path) -> tuple[Generator, bytes]:
+def read_generator(path: Path, direction: Direction | None = None) -> tuple[Generator, bytes]:
     """Read a generator checkpoint.
 
     Args:
-        path: A ``.pth`` file that holds a ``state_dict``, bare or under ``state_dict``, ``model_state_dict`` or
-            ``model``.
+        path: A file of `torch.save` or of safetensors that holds a generator's ``state_dict``, bare or nested, under a
+            prefix or none (see `cgtool.models.states`).
+        direction: Which generator is wanted, where the file holds both.
 
     Returns:
         The generator in eval mode, FP32, on the CPU, and the file's bytes.
@@ -43,61 +38,21 @@ def read_generator(path: Path) -> tuple[Generator, bytes]:
     Raises:
         ModelError: The file is missing, damaged or not a generator of a supported structure.
     """
-    data = _read_bytes(path)
+    data = read_bytes(path)
     try:
-        state = _plain_state(_unpickle(data))
+        state = _cleaned(find_state(unpack(data), direction))
         config = _structure(state)
         return _fill(config, state), data
     except ModelError as error:
         raise ModelError(error.message, path=path, hint=error.hint) from error.__cause__
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            start = file.read(2)
-            if not start:
-                raise ModelError("the file is empty", path=path, hint="Copy or download it again.")
-            if not start.startswith(_MAGIC):
-                raise ModelError("not a PyTorch checkpoint", path=path, hint=_SUPPORTED)
-            return start + file.read()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ModelError(f"can't be read: {reason}", path=path, hint="Give the path of a .pth file.") from error
-
-
-def _unpickle(data: bytes) -> object:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on old pickle protocols and TorchScript; what matters becomes an error
-            loaded: object = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-            return loaded
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            "holds Python objects besides tensors (or is damaged), and loading it could run code",
-            hint="Save only the network's state_dict().",
-        ) from error
-    # Damaged bytes make the unpickler fail in many ways: KeyError, UnicodeDecodeError, EOFError, struct.error...
-    except Exception as error:
-        if "TorchScript" in str(error):
-            raise ModelError("a TorchScript archive, not a checkpoint", hint="Save its state_dict().") from error
-        said = f" ({str(error).splitlines()[0].split('. ')[0]})" if isinstance(error, RuntimeError) else ""
-        raise ModelError(f"truncated or damaged{said}", hint="Copy or download it again.") from error
-
-
-def _plain_state(loaded: object) -> State:
-    """The tensors by name, without wrappers, prefixes of parallel training, and what instance normalization ignores."""
-    for wrapper in _WRAPPERS:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
-            loaded = loaded[wrapper]
-            break
-    if not isinstance(loaded, Mapping) or not loaded or not all(isinstance(v, Tensor) for v in loaded.values()):
-        raise ModelError("holds no network's weights", hint=_SUPPORTED)
-    state: State = {re.sub(r"^(module\.|_orig_mod\.)+", "", str(key)): value for key, value in loaded.items()}
+def _cleaned(state: State) -> State:
+    """Without what instance normalization ignores, under the reference's names."""
     for key in state:
         norm = key.removesuffix(".running_mean")
         if norm != key and f"{norm}.weight" in state:
-            raise ModelError("uses batch normalization", hint=_SUPPORTED)
+            raise ModelError("uses batch normalization", hint=SUPPORTED)
     return {
         # vintagify calls a residual block's layers block where the reference calls them conv_block.
         re.sub(r"^(model\.\d+)\.block\.", r"\1.conv_block.", key): value
@@ -109,7 +64,9 @@ def _plain_state(loaded: object) -> State:
 
 def _structure(state: State) -> ResNetConfig | UNetConfig:
     if any(key.endswith(".filt") for key in state):
-        raise ModelError("an anti-aliased generator (as CUT writes them)", hint=_SUPPORTED)
+        raise ModelError("an anti-aliased generator (as CUT writes them)", hint=SUPPORTED)
+    if _kernel(state, "stem.conv") == 7 or _kernel(state, "down.0.conv") == 4:
+        return _own_structure(state)
     if _kernel(state, "model.model.0") == 4:
         return _unet_structure(state)
     if _kernel(state, "model.0") == 4 or _kernel(state, "net.0") == 1:
@@ -118,7 +75,23 @@ def _structure(state: State) -> ResNetConfig | UNetConfig:
         )
     if _kernel(state, "model.1") == 7:
         return _resnet_structure(state)
-    raise ModelError(f"an unknown network, with weights such as {next(iter(state), 'none')}", hint=_SUPPORTED)
+    raise ModelError(f"an unknown network, with weights such as {next(iter(state), 'none')}", hint=SUPPORTED)
+
+
+def _own_structure(state: State) -> ResNetConfig | UNetConfig:
+    """Of cgtool's own names. The border's padding leaves no trace: it is taken to be the reference's."""
+    if "stem.conv.weight" not in state:
+        downs = len({key.split(".")[1] for key in state if key.startswith("down.")})
+        return UNetConfig(downs=downs, ngf=state["down.0.conv.weight"].shape[0], affine="down.1.norm.weight" in state)
+    first_up = state.get("up.0.conv.weight")
+    transposed = first_up is None or first_up.shape[0] > first_up.shape[1]
+    return ResNetConfig(
+        blocks=len({key.split(".")[1] for key in state if key.startswith("blocks.")}),
+        ngf=state["stem.conv.weight"].shape[0],
+        affine="down.0.norm.weight" in state,
+        stem_norm="stem.norm.weight" in state or "down.0.norm.weight" not in state,
+        upsample="transposed" if transposed else "resize",
+    )
 
 
 def _kernel(state: State, layer: str) -> int | None:
@@ -133,7 +106,7 @@ def _resnet_structure(state: State) -> ResNetConfig:
     # The first convolution comes after a padding layer or none, the second after a dropout layer or none.
     layouts = {(1, 5): ("reflect", False), (1, 6): ("reflect", True), (0, 3): ("zero", False), (0, 4): ("zero", True)}
     if convs not in layouts:
-        raise ModelError(f"residual blocks with convolutions at {convs}", hint=_SUPPORTED)
+        raise ModelError(f"residual blocks with convolutions at {convs}", hint=SUPPORTED)
     padding, dropout = layouts[convs]
     return ResNetConfig(
         blocks=len(blocks),
@@ -191,6 +164,9 @@ def _unet_layers(config: UNetConfig) -> dict[str, str]:
 
 def _fill(config: ResNetConfig | UNetConfig, state: State) -> Generator:
     layers = _resnet_layers(config) if isinstance(config, ResNetConfig) else _unet_layers(config)
+    if any(f"{ours}.weight" in state for ours in ("stem.conv", "down.0.conv")):
+        layers = {ours: ours for ours in layers}
+    _for_rgb(state, layers)
     with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
         net = build_generator(describe(config))
     ours: State = {}
@@ -199,19 +175,37 @@ def _fill(config: ResNetConfig | UNetConfig, state: State) -> Generator:
         theirs = f"{layers[layer]}.{parameter}"
         value = state.pop(theirs, None)
         if value is None:
-            raise ModelError(f"{theirs} is missing for {_words(config)}", hint=_SUPPORTED)
+            raise ModelError(f"{theirs} is missing for {_words(config)}", hint=SUPPORTED)
         if value.shape != expected.shape:
             raise ModelError(
                 f"{theirs} has shape {tuple(value.shape)}, but {_words(config)} has {tuple(expected.shape)}",
-                hint=_SUPPORTED,
+                hint=SUPPORTED,
             )
         if not value.is_floating_point() or not torch.isfinite(value).all():
             raise ModelError(f"{theirs} holds values that are not finite numbers", hint="Use an earlier checkpoint.")
         ours[key] = value.float()
     if state:
-        raise ModelError(f"{next(iter(state))} has no place in {_words(config)}", hint=_SUPPORTED)
+        raise ModelError(f"{next(iter(state))} has no place in {_words(config)}", hint=SUPPORTED)
     net.load_state_dict(ours, assign=True)
     return net.eval()
+
+
+def _for_rgb(state: State, layers: Mapping[str, str]) -> None:
+    """Make a network of gray pictures one of RGB, exactly: it sees their luma, and gives all channels its result."""
+    first, last = (next(layers[name] for name in names if name in layers) for names in (_FIRST, _last(layers)))
+    seen = state.get(f"{first}.weight")
+    if seen is not None and seen.dim() == 4 and seen.shape[1] == 1:
+        state[f"{first}.weight"] = torch.cat([seen * share for share in LUMA], 1)
+    given, bias = state.get(f"{last}.weight"), state.get(f"{last}.bias")
+    if given is not None and bias is not None and len(bias) == 1:
+        transposed = given.shape[0] != 1
+        state[f"{last}.weight"] = given.repeat(1, 3, 1, 1) if transposed else given.repeat(3, 1, 1, 1)
+        state[f"{last}.bias"] = bias.repeat(3)
+
+
+def _last(layers: Mapping[str, str]) -> tuple[str, ...]:
+    levels = sum(name.startswith("up.") and name.endswith(".conv") for name in layers)
+    return "head.conv", f"up.{levels - 1}.conv"
 
 
 def _words(config: ResNetConfig | UNetConfig) -> str:

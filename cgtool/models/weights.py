@@ -25,6 +25,7 @@ from cgtool.models.folder import (
     check_domains,
     check_name,
     check_record,
+    check_synonyms,
     to_json,
 )
 from cgtool.models.reference import read_generator
@@ -86,13 +87,17 @@ def load_generator(model: ModelFolder, direction: Direction) -> Generator:
     return net.eval()
 
 
-def load_checkpoint_generator(path: Path) -> CheckpointGenerator:
-    """Load a generator checkpoint of the reference PyTorch CycleGAN, such as ``latest_net_G_A.pth``.
+def load_checkpoint_generator(path: Path, direction: Direction | None = None) -> CheckpointGenerator:
+    """Load a generator checkpoint of the reference PyTorch CycleGAN or its kin, such as ``latest_net_G_A.pth``.
+
+    Args:
+        path: The file; see `cgtool.models.reference.read_generator`.
+        direction: Which generator is wanted, where the file holds both.
 
     Raises:
         ModelError: The file is missing, damaged or not a generator of a supported structure.
     """
-    generator, data = read_generator(path)
+    generator, data = read_generator(path, direction)
     return CheckpointGenerator(generator, describe(generator.config), _sha256(data))
 
 
@@ -104,6 +109,7 @@ def save_model_folder(
     training_scale: int,
     provenance: Mapping[str, object],
     defaults: Defaults | None = None,
+    synonyms: Mapping[str, tuple[str, ...]] | None = None,
     half: bool = True,
     overwrite: bool = False,
 ) -> ModelFolder:
@@ -116,6 +122,7 @@ def save_model_folder(
         training_scale: Short side in pixels after the training's resize and before its crop.
         provenance: Where the weights come from, as JSON-able data.
         defaults: Settings of conversion; None for the training scale and `Defaults`' own smoothing and texture.
+        synonyms: Other names that ``--to`` knows the domains by.
         half: Store FP16 instead of FP32: half the bytes, and pictures within rounding of the same.
         overwrite: Replace a model folder of this name, compiled engines included.
 
@@ -126,6 +133,7 @@ def save_model_folder(
     """
     check_name(path.name)
     check_domains(domains)
+    check_synonyms(domains, synonyms or {})
     _check_replaceable(path, overwrite)
     nets = [generators[direction] for direction in DIRECTIONS if direction in generators]
     if not nets or any(net.config != nets[0].config for net in nets):
@@ -143,6 +151,7 @@ def save_model_folder(
         provenance=provenance,
         weights={direction: WeightFile(f"{direction}.safetensors", _sha256(data)) for direction, data in files.items()},
         defaults=defaults or Defaults(size=min(training_scale, MAX_AUTO_SIZE)),
+        synonyms=synonyms or {},
     )
     check_record(model)
     contents = {model.weights[direction].file: data for direction, data in files.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
@@ -14,13 +14,13 @@ from cgtool.backends import timings
 from cgtool.backends.base import Backend, GeneratorSource
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest, open_backend
-from cgtool.conversion.clip import convert_clip
 from cgtool.conversion.encoding import Encoding
-from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Outcome, Result, Started
+from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Note, Outcome, Result, Started
 from cgtool.conversion.jobs import Job, plan
 from cgtool.conversion.look import NEUTRAL, FullLook
 from cgtool.conversion.model import Model
 from cgtool.conversion.network import Network
+from cgtool.conversion.pieces.segmented import can_be_cut, convert_clip
 from cgtool.conversion.request import ConvertRequest
 from cgtool.conversion.still import convert_still
 from cgtool.errors import CgtoolError, OutputExistsError, unexpected
@@ -70,6 +70,7 @@ class Batch:
             "batch": request.batch,
             "overwrite": request.overwrite,
             "skip_existing": request.skip_existing,
+            "segments": asdict(request.cutting),
             "video": {one.name: getattr(request, one.name) for one in fields(Encoding)},
             "encoders": {
                 suffix: {
@@ -83,8 +84,12 @@ class Batch:
         }
 
 
-def lay_out(request: ConvertRequest) -> Batch:
+def lay_out(request: ConvertRequest, *, jobs: Sequence[Job] | None = None) -> Batch:
     """Settle what a request comes to, without reading a frame.
+
+    Args:
+        request: What was asked for.
+        jobs: The files, where they are not to be laid out from the request's inputs.
 
     Raises:
         UsageError: Something that was asked for can't be.
@@ -93,12 +98,12 @@ def lay_out(request: ConvertRequest) -> Batch:
     engine = EngineRequest(request.engine, request.device, request.precision)
     model = request.choose_model()
     output = None if request.output is None else os.fspath(request.output)
-    jobs = plan(
-        request.input_names, output, model.target, recursive=request.recursive, skip_existing=request.skip_existing
-    )
+    if jobs is None:
+        names, recursive = request.input_names, request.recursive
+        jobs = plan(names, output, model.target, recursive=recursive, skip_existing=request.skip_existing)
     # The identity engine is there to show that nothing changes, so no wish for a look applies to it.
     look = NEUTRAL if engine.neutral else request.over(model.look)
-    engine = replace(engine, latency=all(job.is_image for job in jobs))
+    engine = replace(engine, latency=bool(jobs) and all(job.is_image for job in jobs))
     batch = Batch(request, model, engine, look, jobs)
     for container in batch.containers.values():
         request.check(container)
@@ -106,11 +111,14 @@ def lay_out(request: ConvertRequest) -> Batch:
     return batch
 
 
-def convert(batch: Batch, *, opener: BackendOpener = open_backend) -> Iterator[Event]:
+def convert(
+    batch: Batch, jobs: Iterable[Job] | None = None, *, opener: BackendOpener = open_backend
+) -> Iterator[Event]:
     """Convert a batch, telling what happens. One file's failure does not stop the others.
 
     Args:
         batch: What `lay_out` made of the request.
+        jobs: Files that come one by one, instead of the batch's.
         opener: Opens the engine; for tests and other front ends.
 
     Raises:
@@ -119,9 +127,9 @@ def convert(batch: Batch, *, opener: BackendOpener = open_backend) -> Iterator[E
     """
     with ExitStack() as stack:
         engine: Backend | None = None
-        for number, job in enumerate(batch.jobs):
-            yield Started(job, number, len(batch.jobs))
-            early = _settle_without_engine(job, batch.request)
+        for number, job in enumerate(batch.jobs if jobs is None else jobs):
+            yield Started(job, number, len(batch.jobs) if jobs is None else number + 1)
+            early = _settle_without_engine(job, batch.request) or _settle_as_others(job, number, batch.request)
             if early is not None:
                 yield Finished(early)
                 continue
@@ -140,6 +148,8 @@ def _settle_without_engine(job: Job, request: ConvertRequest) -> Result | None:
 
     if job.is_result:
         return result("skipped", reason="is itself a result")
+    if job.passed_over is not None:
+        return result("skipped", reason=job.passed_over)
     if job.error is not None:
         return result("failed", error=str(job.error))
     if job.target is None or not job.target.exists() or request.overwrite:
@@ -150,7 +160,17 @@ def _settle_without_engine(job: Job, request: ConvertRequest) -> Result | None:
     return result("failed", error=str(OutputExistsError("exists already", path=job.target, hint=hint)))
 
 
-def _convert_one(job: Job, engine: Backend, batch: Batch) -> Iterator[Advanced | Finished]:
+def _settle_as_others(job: Job, number: int, request: ConvertRequest) -> Result | None:
+    """The result of a job that is not cut, and that somebody else makes; None if it is ours."""
+    part = request.cutting.part
+    if part is None or job.target is None or number % part.of == part.number - 1:
+        return None
+    if not job.is_image and can_be_cut(CONTAINERS[job.target.suffix.lower()], request):
+        return None
+    return Result(job.source_name, job.target_name, "skipped", reason="is another part's")
+
+
+def _convert_one(job: Job, engine: Backend, batch: Batch) -> Iterator[Advanced | Note | Finished]:
     begin = time.perf_counter()
     model = batch.model
     network = Network(engine, batch.look.size, model.training_scale, maps=model.source.maps, batch=batch.request.batch)
@@ -161,7 +181,13 @@ def _convert_one(job: Job, engine: Backend, batch: Batch) -> Iterator[Advanced |
             outcome = convert_still(job, network, batch.look)
         else:
             outcome = yield from convert_clip(
-                job, network, batch.look, batch.request, overwrite=batch.request.overwrite
+                job,
+                network,
+                batch.look,
+                batch.request,
+                overwrite=batch.request.overwrite,
+                cutting=batch.request.cutting,
+                model_key=model.source.key,
             )
     except CgtoolError as failure:
         logger.debug("%s failed", job.source_name, exc_info=True)
@@ -183,7 +209,8 @@ def _convert_one(job: Job, engine: Backend, batch: Batch) -> Iterator[Advanced |
     )
     if outcome is not None:
         told = {one.name: getattr(outcome, one.name) for one in fields(outcome)}
-        result = replace(result, status="converted", fps=outcome.frames / seconds, **told)
+        made = outcome.frames - outcome.earlier_frames
+        result = replace(result, status="converted", fps=made / seconds, **told)
     yield Finished(result)
     speed = network.milliseconds_per_megapixel()
     if speed is not None:

@@ -13,9 +13,9 @@ from typing import Literal, TypeVar
 
 from cgtool.backends import machine
 from cgtool.backends.base import GeneratorSource
-from cgtool.backends.engines import Facts, existing, keep
+from cgtool.backends.engines import Facts, existing, keep, with_sample
 from cgtool.backends.manifest import EngineFile
-from cgtool.backends.proof import prove
+from cgtool.backends.proof import prove, sample_of
 from cgtool.backends.spec import AMPERE_AND_NEWER, BuildOptions, EngineSpec, Progress, Shapes, Target
 from cgtool.backends.table import KINDS, Row, titles
 from cgtool.config import EnginePrecision
@@ -23,6 +23,7 @@ from cgtool.conversion.model import source_of
 from cgtool.errors import CgtoolError, EngineError, MediaError, UsageError
 from cgtool.extras import require, require_training
 from cgtool.media.images import IMAGE_SUFFIXES, read_image
+from cgtool.models.folder import folded
 from cgtool.models.lookup import find_models, named
 from cgtool.pictures import Image, Size, resize
 
@@ -152,7 +153,7 @@ def plan(request: ExportRequest, engines_dir: Path | None) -> list[EngineSpec]:
     specs = []
     for model in models:
         for direction in model.directions:
-            if request.to is None or model.target(direction).casefold() == request.to.casefold():
+            if request.to is None or folded(model.target(direction)) == folded(request.to):
                 source = source_of(model, direction)
                 shapes, folder = _shapes(source, request) if row.shaped else None, _folder(source, request)
                 specs.append(EngineSpec(source, row.name, precision, shapes, target, request.build, folder))
@@ -226,14 +227,17 @@ def _export_one(spec: EngineSpec, request: ExportRequest, progress: Progress | N
     proven = request.verify and kind.provable(spec)
     kept = None if request.force else existing(spec, proven=proven)
     if kept is not None:
+        if kept.manifest.sample is None:  # of before there were any
+            kept = with_sample(kept, sample_of(spec.source, spec.shapes))
         return Exported(spec, "up to date", kept)
     pictures = photographs(request.calibration, spec) if request.verify or spec.precision == "int8" else []
     begin = time.perf_counter()
     built = kind.build(spec, pictures, progress)
-    facts = Facts(time.perf_counter() - begin)
+    facts = Facts(time.perf_counter() - begin, sample_of(spec.source, spec.shapes))
     milliseconds = None
     if proven:
-        proof = prove(spec, built, _spread(pictures, _TO_COMPARE))
+        assert facts.sample is not None, "made above"
+        proof = prove(spec, built, _spread(pictures, _TO_COMPARE), facts.sample)
         facts = replace(facts, parity=proof.parity.to_json(), measured=proof.measured)
         milliseconds = proof.milliseconds
     return Exported(spec, "compiled", keep(spec, built, facts), milliseconds)

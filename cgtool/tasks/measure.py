@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cgtool.change.measures import Measures, Meter
 from cgtool.errors import MediaError
+from cgtool.media.images import IMAGE_SUFFIXES
 from cgtool.media.reader import VideoReader
 
 
@@ -42,6 +43,9 @@ def measure(source: Path, result: Path) -> Iterator[MeasuredFrame]:
         MediaError: A file can't be read, or the counts of frames differ.
         UsageError: The sizes differ.
     """
+    for path in (source, result):
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            raise MediaError("is a still image", path=path, hint="measure compares videos: flicker is between frames")
     meter = Meter()
     with VideoReader(source) as sources, VideoReader(result) as results:
         pairs = zip_longest(sources.frames(), results.frames())

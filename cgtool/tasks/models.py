@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 
 import cgtool
+from cgtool.backends import trial
+from cgtool.backends.base import GeneratorSource
 from cgtool.backends.engines import FoundEngine, engines_of, milliseconds_here
 from cgtool.backends.spec import SUFFIX
 from cgtool.backends.table import KINDS
@@ -53,6 +55,7 @@ class EngineRow:
         psnr_db: Its agreement with PyTorch in FP32, if it was compared.
         ms_per_megapixel: Milliseconds, measured on this machine.
         problem: Why it can't be used here; None if it can.
+        proof: Whether it was proven on this device and driver, in words; None if it can't be used here.
     """
 
     name: str
@@ -62,6 +65,7 @@ class EngineRow:
     psnr_db: float | None
     ms_per_megapixel: float | None
     problem: str | None
+    proof: str | None
 
 
 def import_model(
@@ -80,7 +84,7 @@ def import_model(
 
     Args:
         g_a: The generator from ``domains[0]`` to ``domains[1]``, such as ``latest_net_G_A.pth``.
-        g_b: The generator back, or None for a model of one direction.
+        g_b: The generator back, or None for a model of one direction. The same file, if it holds both.
         domains: (A, B).
         name: The new folder's name in ``engines_dir``.
         engines_dir: Where models are kept; made if it does not exist.
@@ -105,7 +109,7 @@ def import_model(
     generators: dict[Direction, Generator] = {}
     files: dict[str, dict[str, str]] = {}
     for direction, path in sources.items():
-        generators[direction], _, sha256 = load_checkpoint_generator(path)
+        generators[direction], _, sha256 = load_checkpoint_generator(path, direction if g_b is not None else None)
         files[direction] = {"file": path.name, "sha256": sha256}
     if len({generator.config for generator in generators.values()}) > 1:
         raise ModelError(
@@ -152,24 +156,28 @@ def list_engines(model: ModelFolder) -> list[EngineRow]:
 
     rows: dict[object, EngineRow] = {}  # each once: a manifest that can't be read is found for both directions
     for direction in model.directions:
-        for engine in engines_of(source_of(model, direction)):
+        source = source_of(model, direction)
+        for engine in engines_of(source):
             which = engine.problem if engine.file is None else engine.file.manifest_path
-            rows[which] = _engine_row(engine, model.target(direction))
+            rows[which] = _engine_row(engine, source, model.target(direction))
     return list(rows.values())
 
 
-def _engine_row(engine: FoundEngine, target: str) -> EngineRow:
+def _engine_row(engine: FoundEngine, source: GeneratorSource, target: str) -> EngineRow:
     if engine.file is None:
-        return EngineRow(engine.name, None, None, None, None, None, engine.problem)
-    manifest = engine.file.manifest
+        return EngineRow(engine.name, None, None, None, None, None, engine.problem, None)
+    manifest, file = engine.file.manifest, engine.file
+    home = KINDS[manifest.format].home()
+    proof = None if engine.problem else trial.words(file.promise, file.spec(source), home)
     return EngineRow(
         name=engine.name,
         target=target,
-        size_bytes=engine.file.size_bytes,
+        size_bytes=file.size_bytes,
         precision=manifest.precision,
         psnr_db=manifest.parity.get("psnr_db"),
-        ms_per_megapixel=milliseconds_here(engine.file, KINDS[manifest.format].home()),
+        ms_per_megapixel=milliseconds_here(file, home),
         problem=engine.problem,
+        proof=proof,
     )
 
 

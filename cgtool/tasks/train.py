@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cgtool.backends import machine
-from cgtool.errors import Terminated
-from cgtool.models.folder import check_domains, check_name
+from cgtool.errors import CgtoolError, Terminated, UsageError
+from cgtool.files import claimed
+from cgtool.models.folder import check_domains, check_name, check_synonyms
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
-from cgtool.training.data.images import Domain, choose_samples, find_domain, spread
+from cgtool.training.data.check import DataCheck, look_at_data
+from cgtool.training.data.images import choose_samples, spread
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.samples import Sampler
 from cgtool.training.files.warmstart import check_save_init, save_init
+from cgtool.training.judge import features
+from cgtool.training.judge.judge import LEAST_TESTS, Judge
+from cgtool.training.judge.judgement import Judgement
 from cgtool.training.loop import Action, Loop, Progress
 from cgtool.training.outputs import Outputs
 from cgtool.training.parallel import join
@@ -44,10 +49,13 @@ class TrainRequest:
         keep: Checkpoints that remain.
         sample_every: Steps between samples.
         export_every: Steps between model folders, which stay in the run's folder; 0 writes one at the end alone.
+        judge_every: Steps between judgements on test pictures; None: ten in all, where there are enough; 0: none.
+        keep_best: The model is the best that was judged, not the last.
         stop_after: Stop after this step as an interruption would.
         init: Warm start to begin a new run with.
         save_init: Where a warm start is written when the training ends or stops.
         allow_change: Go on even where that is not exact.
+        synonyms: Other names of the domains, by domain, for ``convert --to``.
         command: How it was asked for, to be recorded.
     """
 
@@ -63,10 +71,13 @@ class TrainRequest:
     keep: int = 3
     sample_every: int = 500
     export_every: int = 0
+    judge_every: int | None = None
+    keep_best: bool = True
     stop_after: int | None = None
     init: Path | None = None
     save_init: Path | None = None
     allow_change: bool = False
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     command: str | None = None
 
     @property
@@ -81,12 +92,23 @@ class TrainRequest:
 
 
 @dataclass(frozen=True)
+class Looking:
+    """All images are about to be decoded once.
+
+    Attributes:
+        folders: Where they are; those of tests may be missing.
+    """
+
+    folders: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Training is about to begin or to go on.
 
     Attributes:
         run_folder: Where to look.
-        domains: The images.
+        data: The images at a glance.
         device: Where it computes.
         precision: The arithmetic of the convolutions.
         processes: How many train together.
@@ -96,7 +118,7 @@ class Prepared:
     """
 
     run_folder: Path
-    domains: tuple[Domain, Domain]
+    data: DataCheck
     device: str
     precision: str
     processes: int
@@ -122,17 +144,20 @@ class Finished:
     warnings: tuple[str, ...]
 
 
+_JUDGEMENTS = 10
+"""In a training, unless told otherwise."""
+_FEATURES_HINT = "Run: pip install 'cgtool[projected]'"
 _PALETTE = 100, 128
 """Images, and their short side in pixels, by which it is told how colourful a domain is."""
 
-Event = Prepared | Progress | Finished
+Event = Looking | Prepared | Progress | Judgement | Finished
 
 
 def train(request: TrainRequest) -> Iterator[Event]:
     """Train, or go on where the run of this name was.
 
     Yields:
-        `Prepared`, then the progress, then `Finished`; in a process that is not the main one, nothing.
+        `Looking`, `Prepared`, then the progress, then `Finished`; in a process that is not the main one, nothing.
 
     Raises:
         UsageError: The images, the names or the folders won't do, or a change would not be exact.
@@ -143,15 +168,14 @@ def train(request: TrainRequest) -> Iterator[Event]:
     """
     check_name(request.name)
     check_domains(request.domains)
+    check_synonyms(request.domains, request.synonyms)
     if request.save_init is not None:
         check_save_init(request.save_init)
     with closing(join(request.config.device)) as world:
-        a, b = (
-            find_domain(name, folder, request.workers)
-            for name, folder in zip(request.domains, request.folders, strict=True)
-        )
-        tests = request.test_folders or (None, None)
-        samples = choose_samples(a, tests[0]), choose_samples(b, tests[1])
+        if world.is_main:
+            yield Looking((*request.folders, *(request.test_folders or ())))
+        data = look_at_data(request.folders, request.domains, request.test_folders, request.workers)
+        a, b = data.train
         palettes = None
         if request.config.objective.colour_weight:
             palettes = palette(spread(a, *_PALETTE)), palette(spread(b, *_PALETTE))
@@ -165,6 +189,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
             data=(DomainRecord.of(a), DomainRecord.of(b)),
             total_steps=config.steps or config.epochs * steps_per_epoch,
             processes=world.size,
+            synonyms=request.synonyms,
             command=request.command,
             hardware=f"{world.size} x {machine.cuda_devices()[world.device.index or 0]}"
             if world.device.type == "cuda"
@@ -173,10 +198,47 @@ def train(request: TrainRequest) -> Iterator[Event]:
         checkpoints = Checkpoints(request.run_folder / "checkpoints", request.keep)
         record, warnings = resume(state, record, checkpoints, init=request.init, allow_change=request.allow_change)
         world.barrier()  # all have read the folder before one writes to it
-        events = _train(request, state, record, checkpoints, (a, b), samples, warnings)
-        for event in events:
-            if world.is_main:
-                yield event
+        judge = _judge(request, data, state)
+        if judge is not None and not features.available():
+            warnings.append(f"judged without probe and KID, so that the last model is kept: {_FEATURES_HINT}")
+        with _alone(request) if world.is_main else nullcontext():
+            for event in _train(request, state, record, checkpoints, data, judge, warnings):
+                if world.is_main:
+                    yield event
+
+
+@contextmanager
+def _alone(request: TrainRequest) -> Iterator[None]:
+    """Two trainings in one folder would write over each other's checkpoints."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(claimed(request.run_folder))
+        except BlockingIOError as error:
+            hint = "Wait for it, stop it, or choose another --name"
+            raise CgtoolError("another training of this name is running", path=request.run_folder, hint=hint) from error
+        except OSError as error:
+            problem = f"the run folder can't be written: {(error.strerror or str(error)).lower()}"
+            raise CgtoolError(problem, path=request.run_folder, hint="Give another --runs-dir") from error
+        yield
+
+
+def _judge(request: TrainRequest, data: DataCheck, state: TrainState) -> Judge | None:
+    """Who judges; None if nobody shall, or there are too few test pictures and nobody asked."""
+    if request.judge_every == 0 or not state.world.is_main:
+        return None
+    a, b = data.tests
+    if min(len(a), len(b)) < LEAST_TESTS:
+        if request.judge_every is not None:
+            raise UsageError(
+                f"judging needs {LEAST_TESTS} test pictures of each domain, and there are {len(a)} and {len(b)}",
+                hint="Put some into testA and testB beside trainA and trainB, or leave --judge-every out",
+            )
+        return None
+    return Judge(data.train, (a.paths, b.paths), state.config, state.world.device)
+
+
+def _judge_every(request: TrainRequest, total_steps: int) -> int:
+    return max(1, total_steps // _JUDGEMENTS) if request.judge_every is None else request.judge_every
 
 
 def _train(
@@ -184,20 +246,35 @@ def _train(
     state: TrainState,
     record: RunRecord,
     checkpoints: Checkpoints,
-    domains: tuple[Domain, Domain],
-    samples: tuple[Sequence[Path], Sequence[Path]],
+    data: DataCheck,
+    judge: Judge | None,
     warnings: Sequence[str],
 ) -> Iterator[Event]:
     config, world = state.config, state.world
     with ExitStack() as stack:
         outputs, actions = None, []
         if world.is_main:
-            sampler = Sampler(request.domains, samples, config, state.networks.G.stride, world.device)
-            outputs = Outputs(request.run_folder, request.model_folder, record, state, sampler)
+            samples = [choose_samples(*pair) for pair in zip(data.train, data.tests, strict=True)]
+            sampler = Sampler(request.domains, (samples[0], samples[1]), config, state.networks.G.stride, world.device)
+            outputs = Outputs(
+                request.run_folder,
+                request.model_folder,
+                record,
+                state,
+                sampler,
+                judge=judge,
+                keep_best=request.keep_best,
+            )
             stack.enter_context(outputs)
-            actions = [Action(request.sample_every, outputs.sample), Action(request.export_every, outputs.export)]
+            outputs.show_data(data)
+            every = _judge_every(request, record.total_steps)
+            actions = [
+                Action(every, outputs.judge),
+                Action(request.sample_every, outputs.sample),
+                Action(request.export_every, outputs.export),
+            ]
         batches = Batches(
-            *domains, config, first=state.images, rank=world.rank, world=world.size, workers=request.workers
+            *data.train, config, first=state.images, rank=world.rank, world=world.size, workers=request.workers
         )
         stack.enter_context(batches)
         loop = Loop(
@@ -211,13 +288,13 @@ def _train(
         )
         yield Prepared(
             run_folder=request.run_folder,
-            domains=domains,
+            data=data,
             device=str(world.device),
             precision=config.precision,
             processes=world.size,
             step=state.step,
             total_steps=record.total_steps,
-            warnings=(*domains[0].warnings, *domains[1].warnings, *warnings),
+            warnings=(*data.warnings, *warnings),
         )
         stopped: BaseException | None = None
         try:

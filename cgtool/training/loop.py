@@ -17,6 +17,7 @@ from cgtool.training.data.batches import Batches
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import MetricsLog, StepMetrics
 from cgtool.training.interruption import Interruption
+from cgtool.training.judge.judgement import Judgement
 from cgtool.training.losses import DISCRIMINATORS
 from cgtool.training.parts.layout import normalize
 from cgtool.training.record import RunRecord
@@ -55,11 +56,11 @@ class Action:
 
     Attributes:
         every: Steps; 0 for the end alone.
-        run: Does it.
+        run: Does it; what it judges is told.
     """
 
     every: int
-    run: Callable[[], None]
+    run: Callable[[], Judgement | None]
 
 
 class Loop:
@@ -101,14 +102,14 @@ class Loop:
         self._saved_step = state.step
         self._collapsed: dict[str, int] = dict.fromkeys(DISCRIMINATORS.names, 0)
 
-    def run(self, stop_after: int | None = None) -> Iterator[Progress]:
+    def run(self, stop_after: int | None = None) -> Iterator[Progress | Judgement]:
         """Train.
 
         Args:
             stop_after: Save and return after this step.
 
         Yields:
-            The progress: after every step on a CPU, after some on a GPU.
+            The progress: after every step on a CPU, after some on a GPU; and judgements.
 
         Raises:
             KeyboardInterrupt: SIGINT came; the step was finished and saved.
@@ -134,9 +135,9 @@ class Loop:
                 if stop:
                     raise KeyboardInterrupt if stop == signal.SIGINT else Terminated("stopped by SIGTERM; all is saved")
                 if state.step < self._total_steps:
-                    self._act(due)
+                    yield from self._act(due)
         if state.step >= self._total_steps:
-            self._act(self._actions)
+            yield from self._act(self._actions)
 
     def _step(self, clock: float) -> float:
         state = self._state
@@ -217,8 +218,8 @@ class Loop:
         state.world.barrier()
         self._saved_step = state.step
 
-    def _act(self, actions: Sequence[Action]) -> None:
-        if self._log is not None:
-            for action in actions:
-                action.run()
+    def _act(self, actions: Sequence[Action]) -> Iterator[Judgement]:
+        for action in actions if self._log is not None else ():
+            if (judgement := action.run()) is not None:
+                yield judgement
         self._state.world.barrier()

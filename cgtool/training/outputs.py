@@ -1,4 +1,4 @@
-"""The outputs of a run: metrics, samples, plot, report and models, written while it trains and when it stops."""
+"""The outputs of a run: metrics, samples, report and models, written while it trains and when it stops."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import Any
 
 from cgtool.errors import CgtoolError, UsageError
 from cgtool.files import write_whole
-from cgtool.training.files.metrics import MetricsLog, read_metrics
-from cgtool.training.files.model import save_model
-from cgtool.training.files.plot import plot_losses
+from cgtool.training.data.check import DataCheck
+from cgtool.training.data.sheet import write_sheet
+from cgtool.training.files.metrics import MetricsLog, read_judgements, read_metrics
+from cgtool.training.files.model import publish_model, save_model, steps_of
 from cgtool.training.files.report import write_report
 from cgtool.training.files.samples import Sampler
+from cgtool.training.judge.judge import Judge
+from cgtool.training.judge.judgement import Judgement, best
 from cgtool.training.record import RunRecord
 from cgtool.training.state import TrainState
 
@@ -23,8 +26,8 @@ from cgtool.training.state import TrainState
 class Outputs:
     """Writes a run's folder and its model, in the main process. Use it as a context manager.
 
-    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `tensorboard/`, `samples/`, `losses.png`, `report.html` and
-    `models/`; checkpoints are written by the loop.
+    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `data.jpg`, `tensorboard/`, `samples/`,
+    `report.html`, `models/` and `best/`; checkpoints are written by the loop.
 
     Attributes:
         log: Where metrics go.
@@ -33,7 +36,15 @@ class Outputs:
     """
 
     def __init__(
-        self, folder: Path, model_folder: Path, record: RunRecord, state: TrainState, sampler: Sampler
+        self,
+        folder: Path,
+        model_folder: Path,
+        record: RunRecord,
+        state: TrainState,
+        sampler: Sampler,
+        *,
+        judge: Judge | None = None,
+        keep_best: bool = True,
     ) -> None:
         """Make the folder, write `run.json` and open the metrics.
 
@@ -43,6 +54,8 @@ class Outputs:
             record: The run.
             state: What is trained.
             sampler: Makes the samples.
+            judge: Judges; None if nobody does.
+            keep_best: Whether the model is the best that was judged, instead of the last.
 
         Raises:
             UsageError: The folder can't be written.
@@ -52,6 +65,7 @@ class Outputs:
         self.warnings: list[str] = []
         self._folder, self._model_folder = folder, model_folder
         self._record, self._state, self._sampler = record, state, sampler
+        self._judge, self._best = judge, folder / "best" / record.name if keep_best else None
         _make(folder)
         with _told(folder / "run.json") as path:
             write_whole(path, json.dumps(record.to_json(), indent=2, ensure_ascii=False) + "\n")
@@ -65,6 +79,11 @@ class Outputs:
     ) -> None:
         self.log.close()
 
+    def show_data(self, data: DataCheck) -> None:
+        """Write a contact sheet of the images."""
+        with _told(self._folder / "data.jpg") as path:
+            write_sheet(path, data)
+
     def sample(self) -> None:
         """Write a grid of samples, and the report with it."""
         step = self._state.step
@@ -75,20 +94,54 @@ class Outputs:
         self.write_report()
 
     def write_report(self) -> None:
-        """Bring the plot and the report up to date."""
-        steps = self._metrics()
-        with _told(self._folder / "losses.png") as path:
-            plot_losses(steps, path)
+        """Bring the report up to date."""
         with _told(self.report) as path:
-            write_report(path, self._record.name, self._record.to_json(), steps)
+            write_report(
+                path,
+                self._record.name,
+                self._record.to_json(),
+                self._metrics(),
+                self.judgements(),
+                keep_best=self._best is not None,
+            )
+
+    def judge(self) -> Judgement | None:
+        """Judge the generators, unless this step was; keep the model if it is the best so far."""
+        judged = self.judgements()
+        if self._judge is None or any(judgement.step == self._state.step for judgement in judged):
+            return None
+        judgement = self._judge.judge(self._state.step, self._state.best_generators())
+        self.log.write_judgement(judgement)
+        self.log.sync()
+        if self._best is not None and best([*judged, judgement]) is judgement:
+            about = {"score": judgement.score, "judged": judgement.to_json()["judged"]["reporting"]}
+            self._warn_of(self._best, save_model(self._best, self._record, self._state, self.provenance() | about))
+        self.write_report()
+        return judgement
 
     def export(self) -> None:
-        """Write the model, and keep a copy in the run's folder: the last one of a training is not always the best."""
+        """Write the model: the best that was judged, else the newest; the newest stays in the run's folder as well."""
         keep = self._folder / "models" / f"{self._record.name}.{self._state.step}"
-        for folder in (self._model_folder, keep):
-            aside = save_model(folder, self._record, self._state, self.provenance())
-            if aside is not None:
-                self.warnings.append(f"{folder} held another model: moved to {aside}")
+        self._warn_of(keep, save_model(keep, self._record, self._state, self.provenance()))
+        chosen, model = self._chosen(), self._model_folder
+        if chosen is not None:
+            self._warn_of(model, publish_model(model, chosen, self._record))
+        else:
+            self._warn_of(model, save_model(model, self._record, self._state, self.provenance()))
+
+    def _chosen(self) -> Path | None:
+        """The best model that was judged; None if none was, or it isn't wanted."""
+        judgement = best(self.judgements())
+        if self._best is None or judgement is None:
+            return None
+        if steps_of(self._best, self._record) != judgement.step:
+            self.warnings.append(f"the best model, of step {judgement.step}, is gone: the last one is taken")
+            return None
+        return self._best
+
+    def _warn_of(self, folder: Path, aside: Path | None) -> None:
+        if aside is not None:
+            self.warnings.append(f"{folder} held another model: moved to {aside}")
 
     def provenance(self) -> dict[str, Any]:
         """Where the weights come from, as of now."""
@@ -98,6 +151,10 @@ class Outputs:
             averaged=bool(self._state.averages),
             hours=sum(line["seconds"] for line in self._metrics()) / 3600,
         )
+
+    def judgements(self) -> list[Judgement]:
+        """All so far."""
+        return read_judgements(self._folder / "metrics.jsonl")
 
     def _metrics(self) -> list[dict[str, Any]]:
         return read_metrics(self._folder / "metrics.jsonl")

@@ -28,11 +28,10 @@ _MAPS: dict[str, Any] = {
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
     "fast": _FAST,
-    "season": {
-        **_SHOWN, "discriminator": "projected+tone", "load_size": 224, "zoom": 1.6, "lr": 1.5e-4, "cycle_weight": 2.0,
-        "identity_weight": 1.0, "temporal_weight": 2.0, "contrast": 0.2,
-    },
     "maps": _MAPS,
+    "season": {
+        **_MAPS, "cycle_weight": 0.3, "identity_weight": 0.25, "rims_weight": 25.0, "colour_weight": 40.0,
+    },
     "animal": {
         **_MAPS, "discriminator": "projected+patch+tone", "map_stride": 2, "knots": 2, "cycle_weight": 3.0,
         "masks": True, "background_weight": 10.0, "load_size": 192, "zoom": 1.5, "evenness_weight": 0.0,

@@ -98,6 +98,7 @@ class RunRecord:
         id: Tells runs of the same name apart.
         init: Where its first weights came from; None if they were drawn.
         changes: Where it went on otherwise than it had begun.
+        synonyms: Other names of the domains.
         versions: The software that computes it.
     """
 
@@ -112,6 +113,7 @@ class RunRecord:
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     init: Init | None = None
     changes: tuple[Change, ...] = ()
+    synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=versions)
 
     def to_json(self) -> dict[str, Any]:

@@ -36,14 +36,14 @@ SMALL: dict[str, dict[str, object]] = {
 
 @dataclass
 class Sources:
-    """Generators by name, each made and exported once; ``summer2winter`` is the one that ships."""
+    """Generators by name, each made and exported once; ``photo2monet`` is one that ships."""
 
     made: dict[str, GeneratorSource] = field(default_factory=dict)
     exported: dict[tuple[str, EnginePrecision], bytes] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> GeneratorSource:
         if name not in self.made:
-            self.made[name] = shipped() if name == "summer2winter" else small(name)
+            self.made[name] = shipped() if name == "photo2monet" else small(name)
         return self.made[name]
 
     def graph(self, name: str, precision: EnginePrecision) -> bytes:
@@ -59,7 +59,7 @@ class Sources:
 
 
 def shipped() -> GeneratorSource:
-    folder = read_model_folder(ENGINES / "summer2winter")
+    folder = read_model_folder(ENGINES / "photo2monet")
     net = load_generator(folder, "A_to_B")
     return source_of(net, folder.stride, engine_key(folder, "A_to_B"))
 

@@ -87,7 +87,7 @@ def backends(name: str, sources: Sources) -> Iterator[Opener]:
 
 @pytest.fixture(scope="module")
 def reference(sources: Sources, video_frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return expected(sources["summer2winter"], video_frames)
+    return expected(sources["photo2monet"], video_frames)
 
 
 def resized(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -97,7 +97,7 @@ def resized(frames: NDArray[np.uint8], height: int, width: int) -> NDArray[np.ui
 
 
 def test_says_what_it_is(backends: Opener, name: str) -> None:
-    backend = backends["summer2winter"]
+    backend = backends["photo2monet"]
     engine, device, precision = name.split("-")
     assert isinstance(backend, Backend)
     assert backend.info.engine == engine
@@ -109,7 +109,7 @@ def test_says_what_it_is(backends: Opener, name: str) -> None:
 def test_agrees_with_pytorch_on_real_footage(
     backends: Opener, video_frames: NDArray[np.uint8], reference: NDArray[np.uint8]
 ) -> None:
-    backend = backends["summer2winter"]
+    backend = backends["photo2monet"]
     translated = backend.infer(video_frames)
     assert translated.dtype == np.uint8
     assert translated.flags.c_contiguous
@@ -121,7 +121,7 @@ def test_agrees_with_pytorch_on_real_footage(
 
 def test_a_batch_gives_what_single_frames_give(backends: Opener, video_frames: NDArray[np.uint8]) -> None:
     frames = resized(video_frames, 96, 112)
-    backend = backends["summer2winter"]
+    backend = backends["photo2monet"]
     together = backend.infer(frames)
     singly = np.concatenate([backend.infer(frame[None]) for frame in frames])
     assert psnr(together, singly) >= AGREEMENT[backend.info.precision]

@@ -222,6 +222,7 @@ def tensorrt(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     manifest = replace(
         read_manifest(manifest_of(compiled, "onnx-fp16")),
         format="tensorrt",
+        sample=None,  # as of an older cgtool: it is opened without a trial
         shapes=SHAPES,
         versions={"tensorrt": "11.4.0.106"},
         hardware={"gpu": "NVIDIA L4", "compute_capability": "8.9"},

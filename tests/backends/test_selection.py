@@ -14,6 +14,9 @@ from cgtool.backends.base import BackendInfo
 from cgtool.backends.opening import Opened
 from cgtool.backends.openvino.backend import default_precision
 from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.backends.spec import EngineSpec
+from cgtool.backends.torch.backend import TorchBackend
+from cgtool.backends.torch.kind import Torch
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, UsageError
 from tests.backends.support import Sources
@@ -49,7 +52,14 @@ def measured(sources: Sources, engine: str, precision: EnginePrecision, millisec
             {"engine": "tflite"},
             "unknown --engine tflite.*auto, tensorrt, tensorrt-rtx, openvino, torch, onnx, identity",
         ),
-        ({"device": "gpu"}, "unknown --device gpu"),
+        ({"device": "gpu"}, "unknown --device gpu. Known are auto, cuda:N, cuda, mps, directml, coreml, webgpu"),
+        ({"device": "webgpu:1"}, "unknown --device"),
+        ({"engine": "openvino", "device": "webgpu"}, "--engine openvino .* --device webgpu. Use --engine onnx there"),
+        ({"engine": "onnx", "device": "mps"}, "--engine onnx .* --device mps. Use --engine torch there"),
+        (
+            {"device": "mps", "precision": "bf16"},
+            "--device mps can't do --precision bf16. Use --precision fp32 or fp16",
+        ),
         ({"device": "cuda:"}, "unknown --device"),
         ({"precision": "fp8"}, "unknown --precision fp8.*auto, fp32, bf16, fp16, int8"),
         ({"engine": "onnx", "precision": "int8"}, "--engine onnx .* --precision int8.*--engine openvino"),
@@ -157,6 +167,40 @@ def test_a_missing_onnx_runtime_yields_the_line_to_run(sources: Sources, monkeyp
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
     with pytest.raises(UsageError, match=r"needs onnxruntime.*\. Run: pip install 'cgtool\[onnxruntime\]'"):
         chosen(sources, EngineRequest(engine="onnx"))
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_devices_that_have_to_be_named(sources: Sources) -> None:
+    if sys.platform != "darwin":
+        with pytest.raises(EngineError, match="torch mps: this is no Mac with Apple's own chip"):
+            chosen(sources, EngineRequest(device="mps"))
+    for request in (EngineRequest(device="mlx"), EngineRequest("onnx", "mlx")):
+        with pytest.raises(EngineError, match="onnx mlx: onnxruntime-ep-mlx is not installed; run pip install onnx"):
+            chosen(sources, request)
+    with pytest.raises(EngineError, match="onnx coreml: no engine is compiled; run cgtool export --format onnx"):
+        chosen(sources, EngineRequest("onnx", "coreml"))
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_pytorch_where_nobody_tested_it_is_compared_with_the_cpu(
+    sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apple's GPU, which a CPU plays: once it does as it should, once it gives other pictures."""
+    monkeypatch.setattr(machine, "absent", lambda device: None if device in ("mps", "cpu") else "absent")
+    lies: list[bool] = []
+
+    def opened(self: object, spec: EngineSpec, device: str, *, latency: bool) -> TorchBackend:
+        source = sources["resize"] if lies and device == "mps" else spec.source
+        return TorchBackend(source, "cpu", spec.precision)
+
+    monkeypatch.setattr(Torch, "open_source", opened)
+    right = chosen(sources, EngineRequest(device="mps"))
+    assert any("proven here on a small frame, 99.0 dB" in reason for reason in right.reasons)
+    lies.append(True)
+    chosen(sources, EngineRequest(device="mps"))  # the proof is kept
+    monkeypatch.setattr(machine, "driver", lambda device: "a newer system")
+    with pytest.raises(EngineError, match="refused on its first use here: it gives another picture"):
+        chosen(sources, EngineRequest(device="mps"))
 
 
 def test_int8_without_an_engine_says_how_to_make_one(sources: Sources) -> None:

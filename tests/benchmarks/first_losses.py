@@ -22,7 +22,12 @@ from tests.benchmarks.snowiest import link_snowiest
 from tests.training.in_float64 import double_precision
 
 STEPS = 3
-DATA = {("summer", "winter"): "summer2winter", ("photo", "monet"): "photo2monet"}
+DATA = {
+    ("summer", "winter"): "summer2winter",
+    ("photo", "monet"): "photo2monet",
+    ("day", "night"): "day2night",
+    ("horse", "zebra"): "horse2zebra",
+}
 """Folders of ../shared/data by a model's domains."""
 
 

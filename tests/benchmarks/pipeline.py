@@ -24,6 +24,7 @@ from rich.table import Table
 
 from cgtool.backends.opening import Opened
 from cgtool.backends.selection import EngineRequest, open_backend
+from cgtool.config import Every
 from cgtool.conversion.events import Finished, Result
 from cgtool.conversion.model import Model, choose_model
 from cgtool.conversion.network import Network, Small, Translated
@@ -33,8 +34,9 @@ from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import choose_encoder
 from cgtool.media.ffmpeg import executable
+from cgtool.media.input.beside import Source
 from cgtool.media.reader import VideoReader
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.writer import VideoWriter
 from cgtool.pictures import Size
 from cgtool.tasks.convert import convert, lay_out
 from tests.demo import bunny
@@ -105,8 +107,8 @@ def encode(clip: Path, target: Path, frames: Iterable[Frame]) -> int:
     return count
 
 
-def pipeline(clip: Path, target: Path, model: Model, opened: Opened) -> Result:
-    batch = lay_out(ConvertRequest(clip, output=target, model=model, overwrite=True))
+def pipeline(clip: Path, target: Path, model: Model, opened: Opened, every: Every = 1) -> Result:
+    batch = lay_out(ConvertRequest(clip, output=target, model=model, overwrite=True, every=every))
     for event in convert(batch, opener=lambda source, request: opened):
         if isinstance(event, Finished):
             assert event.result.status == "converted", event.result.error
@@ -146,7 +148,7 @@ def recipe(clip: Path, folder: Path, model: Model, size: Size) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, help="The clip; by default Big Buck Bunny.")
-    parser.add_argument("--to", default="winter")
+    parser.add_argument("--to", default="monet", help="Where a model that draws pictures leads.")
     parser.add_argument("--json", type=Path, help="Write the figures here as well.")
     arguments = parser.parse_args()
     clip = arguments.clip or bunny()

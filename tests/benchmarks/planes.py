@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from cgtool.change.colour_space import MAPS, Samples
+from cgtool.change.plane.siting import Plane
 from cgtool.change.planes import PlaneChange
-from cgtool.change.siting import Plane
 from cgtool.pictures import Size
 
 SIZES = {"720p": Size(1280, 720), "1080p": Size(1920, 1080), "2160p": Size(3840, 2160)}

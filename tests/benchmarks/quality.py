@@ -9,6 +9,8 @@
   the target's training pictures, which is what two sets of one domain come to.
 - structure: correlation of luma's Sobel derivatives, source to translation; mean over pictures.
 - cycle: mean absolute difference, in levels, between a picture and its translation there and back.
+- rims, invented: what is left beside edges as a share of the mean change, and the share of pixels with a colour that
+  neither the source has nearby nor the target's pictures have (see `cgtool.training.judge.change`).
 - E_warp: of the first frames of clips, shown / without smoothing; of the row ``identity``: of the source itself.
 
 Features are EfficientNet-Lite0's, pooled after its last convolution (1280), of pictures at 224x224 that were all, real
@@ -34,10 +36,10 @@ import numpy as np
 
 from cgtool.backends.table import ENGINES
 from cgtool.media.images import StillImage, read_image, write_image
-from tests.benchmarks.quality_features import Features
-from tests.benchmarks.quality_measures import (
+from cgtool.pictures import Image
+from cgtool.training.judge.change import Palette, share_of_rims
+from cgtool.training.judge.measures import (
     Figure,
-    Image,
     Vector,
     Vectors,
     bootstrap,
@@ -47,12 +49,14 @@ from tests.benchmarks.quality_measures import (
     mean,
     structure,
 )
+from tests.benchmarks.quality_features import Features
 from tests.benchmarks.quality_models import Generator, Steadiness, domains_of, open_generators
 from tests.contact_sheet import contact_sheet
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 CLIPS = ("01_dashcam_960x540_aac", "05_summergrass_720p_aac", "09_phone_garden_848x480_vfr_aac")
 SHEET_PICTURES, SHEET_COLUMNS = 24, 6
+PALETTE_PICTURES = 200
 STAND_INS = 60
 """Training pictures of each domain that stand in for test pictures."""
 
@@ -69,6 +73,8 @@ class Row:
     kid: Figure
     structure: Figure | None = None
     cycle: Figure | None = None
+    rims: float | None = None
+    invented: Figure | None = None
     steadiness: Mapping[str, Steadiness] = field(default_factory=dict)
 
 
@@ -87,9 +93,11 @@ class Judge:
         if pictures == "train":
             self.tests = {domain: some(photos, STAND_INS) for domain, photos in self.tests.items()}
         self._features = features
-        self._train = {a: features(photographs(folder / "trainA")), b: features(photographs(folder / "trainB"))}
+        real = {a: photographs(folder / "trainA"), b: photographs(folder / "trainB")}
+        self._train = {domain: features(pictures) for domain, pictures in real.items()}
         self._test = {domain: features(pictures) for domain, pictures in self.tests.items()}
         self._probe = fit_probe(self._train[a], self._train[b])
+        self._palettes = {domain: Palette.of(some(pictures, PALETTE_PICTURES)) for domain, pictures in real.items()}
 
     def source(self, target: str) -> str:
         """The other domain."""
@@ -117,7 +125,9 @@ class Judge:
             steadiness: By clip.
         """
         sources, features = self.tests[self.source(target)], self._features(translated)
-        kept = np.array([structure(*pair) for pair in zip(sources, translated, strict=True)])
+        pairs = list(zip(sources, translated, strict=True))
+        kept = np.array([structure(*pair) for pair in pairs])
+        palette = self._palettes[target]
         cycle = returned and np.array([difference(*pair) for pair in zip(sources, returned, strict=True)])
         return Row(
             name,
@@ -126,6 +136,8 @@ class Judge:
             distance(features, self._test[target]),
             average(kept),
             None if cycle is None else average(np.asarray(cycle)),
+            share_of_rims(pairs),
+            average(np.array([palette.invented(*pair) for pair in pairs])),
             steadiness,
         )
 
@@ -241,12 +253,22 @@ def unmoved(rows: Sequence[Row]) -> dict[str, Steadiness]:
 def table(rows: Sequence[Row]) -> Iterator[str]:
     """The rows in Markdown."""
     clips = next((list(row.steadiness) for row in rows if row.steadiness), [])
-    heads = ["", "probe", "KID x1e3", "structure", "cycle", *(f"E_warp {clip[:2]} x1e5" for clip in clips)]
+    heads = [
+        "",
+        "probe",
+        "KID x1e3",
+        "structure",
+        "cycle",
+        "rims",
+        "invented %",
+        *(f"E_warp {clip[:2]} x1e5" for clip in clips),
+    ]
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
     for row in rows:
-        figures = text(row.probe), text(row.kid, 1e3, 1), text(row.structure), text(row.cycle, 1, 1)
-        yield f"| {' | '.join([row.name, *figures, *(steady(row.steadiness.get(clip)) for clip in clips)])} |"
+        figures = text(row.probe), text(row.kid, 1e3, 1), text(row.structure, 1, 3), text(row.cycle, 1, 1)
+        change = "" if row.rims is None else f"{row.rims:.3f}", text(row.invented, 100)
+        yield f"| {' | '.join([row.name, *figures, *change, *(steady(row.steadiness.get(clip)) for clip in clips)])} |"
 
 
 def text(figure: Figure | None, factor: float = 1, digits: int = 2) -> str:

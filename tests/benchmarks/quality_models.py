@@ -12,13 +12,15 @@ from pathlib import Path
 from cgtool.backends.base import Backend
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.change.measures import Meter
+from cgtool.conversion.look import FullLook
+from cgtool.conversion.mapping import Mapping as MapsWay
 from cgtool.conversion.model import Model, choose_model
 from cgtool.conversion.network import Network, Translated
 from cgtool.conversion.rendering import Rendering
 from cgtool.frame import Frame
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import MODEL_FILE, read_model_folder
-from tests.benchmarks.quality_measures import Image
+from cgtool.pictures import Image, Size
 
 CHECKPOINTS = ("latest_net_G_A.pth", "latest_net_G_B.pth")
 """The reference's generators: from its domain A to B, and back."""
@@ -42,29 +44,45 @@ class Generator:
 
     def photograph(self, pixels: Image, *, guided: bool = True) -> Image:
         """A photograph as it is shown, of the same size; or the network's result, only scaled."""
-        [translated] = self._translate(self._network(), Frame(pixels, 0, 0, Fraction(1)))
-        rendering = Rendering(replace(self.model.look, detail="guided" if guided else "resize"))
-        return rendering.finish(rendering.steady(translated)).pixels
+        network = self._network()
+        [translated] = self._translate(network, Frame(pixels, 0, 0, Fraction(1)))
+        look = replace(self.model.look, detail="guided" if guided else "resize")
+        return _shown(_way(network, look, Size.of(pixels)), translated)
 
     def steadiness(self, clip: Path, frames: int) -> Steadiness:
         """E_warp over a clip's first frames (see `cgtool.change.measures.PROTOCOL`)."""
         network = self._network()
-        renderings = [Rendering(look) for look in (replace(self.model.look, smooth=0.0), self.model.look)]
-        meters = [Meter() for _ in renderings]
+        looks = (replace(self.model.look, smooth=0.0), self.model.look)
+        meters = [Meter() for _ in looks]
         with VideoReader(clip) as reader:
+            size = Size(reader.info.width, reader.info.height)
+            ways = [_way(network, look, size) for look in looks]
             for frame in itertools.islice(reader.frames(), frames):
                 [translated] = self._translate(network, frame)
-                for rendering, meter in zip(renderings, meters, strict=True):
-                    meter.step(frame.pixels, rendering.finish(rendering.steady(translated)).pixels)
+                for way, meter in zip(ways, meters, strict=True):
+                    meter.step(frame.pixels, _shown(way, translated))
         unsmoothed, shown = (meter.summary() for meter in meters)
         return Steadiness(shown.source_warp_error, unsmoothed.warp_error, shown.warp_error)
 
     def _network(self) -> Network:
-        return Network(self.backend, self.model.look.size, self.model.training_scale)
+        return Network(self.backend, self.model.look.size, self.model.training_scale, maps=self.model.source.maps)
 
     @staticmethod
     def _translate(network: Network, frame: Frame) -> list[Translated]:
         return network.infer([network.shrink(frame)])
+
+
+def _way(network: Network, look: FullLook, size: Size) -> MapsWay | Rendering:
+    """How a network's results are shown in RGB."""
+    return Rendering(look) if network.maps is None else MapsWay(look, network.maps.knots, size, None)
+
+
+def _shown(way: MapsWay | Rendering, translated: Translated) -> Image:
+    if isinstance(way, Rendering):
+        return way.finish(way.steady(translated)).pixels
+    changed = way.finish(way.steady(translated))
+    assert isinstance(changed, Frame)  # as the source's frames, which are in RGB
+    return changed.pixels
 
 
 def open_generators(path: Path, domains: tuple[str, str], engine: str, stack: ExitStack) -> dict[str, Generator]:

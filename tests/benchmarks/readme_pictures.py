@@ -60,8 +60,8 @@ def main() -> None:
         for model, path in results.items():
             sheet = StillImage(contact_sheet([[source, frame(path)]], cell_width=600))
             write_image(ROOT / "engines" / model / "sample.jpg", sheet, quality=88)
-        default = results["summer2winter"]
-        plain = convert(Path(name) / "plain.mp4", "winter", *PLAIN)
+        default = results["photo2monet"]
+        plain = convert(Path(name) / "plain.mp4", "monet", *PLAIN)
         raw, result = frame(plain), frame(default)
         crops = [picture[300:580, 380:780] for picture in (source, raw, result)]
         columns = ("source", "network's picture, scaled", "cgtool's default")

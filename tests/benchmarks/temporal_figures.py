@@ -35,7 +35,7 @@ from cgtool.models.weights import load_generator
 from tests.change.scenes import crossing, pan
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = ROOT / "engines" / "summer2winter"
+MODEL = ROOT / "engines" / "photo2monet"
 DIRECTION: Direction = "A_to_B"
 CLIPS = (
     "01_dashcam_960x540_aac",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -63,3 +64,29 @@ def test_contrast_in_levels() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     assert contrast(ramp) == pytest.approx(251, abs=2)
     assert contrast(np.zeros((4, 4, 3), np.uint8)) == 0
+
+
+def lettered(frame: Image, level: int) -> Image:
+    """With a caption."""
+    written: Image = frame.copy()
+    return np.asarray(
+        cv2.putText(written, "At night", (20, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (level,) * 3), np.uint8
+    )
+
+
+@pytest.mark.parametrize(("ground", "letters"), [(0, 255), (255, 0), (9, 240)])
+def test_a_title_stays_as_it_is(ground: int, letters: int) -> None:
+    title = lettered(np.full((180, 320, 3), ground, np.uint8), letters)
+    assert np.array_equal(keep_exposure(title, blind(title)), title)
+
+
+def test_a_caption_changes_nothing_but_its_own_pixels(scene: Image) -> None:
+    """The network is blinded by a caption: it sees a dark scene no longer at its full contrast."""
+    dark = faded(scene, 0.25, 8)
+    captioned = lettered(dark, 255)
+    same = (captioned == dark).all(-1)
+    without, result = (keep_exposure(source, blind(source)).astype(float) for source in (dark, captioned))
+    assert np.abs(blind(captioned)[same].astype(float) - blind(dark)[same]).mean() > 10
+    assert np.abs(result - without)[same].mean() < 6
+    assert abs(result[same].mean() - without[same].mean()) < 1.5
+    assert np.array_equal(result[captioned[..., 0] == 255], captioned[captioned[..., 0] == 255])

@@ -91,3 +91,14 @@ def followed(rate: float) -> float:
 def test_blending_follows_elapsed_time() -> None:
     assert followed(12.5) == pytest.approx(followed(50), abs=0.15)
     assert 0.5 < followed(25) < 0.95
+
+
+@pytest.mark.parametrize("frames", [0, 1, 6])
+def test_who_is_given_the_state_goes_on_alike(frames: int) -> None:
+    whole, first, second = MapSmoother(0.8), MapSmoother(0.8), MapSmoother(0.8)
+    wanted = [whole.step(grain(number), noisy(number), number / 25) for number in range(12)]
+    for number in range(frames):
+        first.step(grain(number), noisy(number), number / 25)
+    second.restore(first.state())
+    for number in range(frames, 12):
+        assert np.array_equal(second.step(grain(number), noisy(number), number / 25), wanted[number])

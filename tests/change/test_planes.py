@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cgtool.change.colour_space import MAPS, Samples
+from cgtool.change.plane.siting import Plane
 from cgtool.change.planes import PlaneChange
-from cgtool.change.siting import Plane
 from cgtool.pictures import LUMA, Size
 
 Field = NDArray[np.float64]

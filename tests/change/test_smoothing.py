@@ -170,3 +170,15 @@ def test_memory_is_constant() -> None:
     run(range(200, 2200))
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 2048, f"peak memory grew by {grown} KiB over 2,000 frames of 9 KiB"
+
+
+@pytest.mark.parametrize("frames", [0, 1, 6])
+def test_who_is_given_the_state_goes_on_alike(frames: int) -> None:
+    sources = pan(12, 90, 120, step=3)
+    results = [flickering(frame, seed=i) for i, frame in enumerate(sources)]
+    whole, first, second = smoothed(sources, results), Smoother(0.8), Smoother(0.8)
+    for i in range(frames):
+        first.step(sources[i], results[i], i / 25)
+    second.restore(first.state())
+    for i in range(frames, 12):
+        assert np.array_equal(second.step(sources[i], results[i], i / 25), whole[i])

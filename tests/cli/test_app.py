@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,13 +30,14 @@ def commands(group: click.Group, path: str = "cgtool") -> Iterator[tuple[str, cl
 def test_help_is_instant_and_light() -> None:
     code = "import sys; sys.argv = ['cgtool', '--help']\ntry:\n import cgtool.cli.app as a; a.main()\nfinally:\n"
     code += " assert not {'torch', 'numpy', 'cv2', 'av', 'openvino', 'rich'} & set(sys.modules), 'heavy'"
+    code += "\n import time; print('CPU seconds', time.process_time(), file=sys.stderr)"
     seconds = []
     for _ in range(3):
-        begin = time.monotonic()
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        seconds.append(time.monotonic() - begin)
         assert done.returncode == 0, done.stderr
         assert "convert" in done.stdout
+        # Processor time: other work on the machine does not count.
+        seconds.append(float(done.stderr.rsplit(maxsplit=1)[-1]))
     assert min(seconds) < 0.5
 
 

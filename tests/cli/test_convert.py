@@ -75,7 +75,7 @@ def test_real_network_changes_the_picture_and_keeps_it_recognisable(clip: Path) 
     before, after = frames
     assert np.abs(after - before).mean() > 5
     slopes = [np.diff(one.mean(axis=-1), axis=2).ravel() for one in (before, after)]
-    assert np.corrcoef(*slopes)[0, 1] > 0.8  # Not of luma itself: meadows were darker than skies, snow is not.
+    assert np.corrcoef(*slopes)[0, 1] > 0.7  # Not of luma itself: meadows were darker than skies, snow is not.
     # Summer's green goes: that is what the model is for.
     assert (after[..., 1] - after[..., 0]).mean() < (before[..., 1] - before[..., 0]).mean()
 
@@ -222,15 +222,15 @@ def test_dry_run_tells_and_makes_nothing(clip: Path) -> None:
 
 def test_dry_run_shows_the_merged_look(clip: Path) -> None:
     """The model's own wishes where nothing is asked for; the identity engine's look is neutral whatever is asked."""
-    defaults = json.loads((Path(__file__).parents[2] / "engines" / "summer2winter" / "model.json").read_text())[
+    defaults = json.loads((Path(__file__).parents[2] / "engines" / "photo2monet" / "model.json").read_text())[
         "defaults"
     ]
-    told = json.loads(run(clip, "--to", "winter", "--texture", "0.4", "--dry-run").stdout)
+    told = json.loads(run(clip, "--to", "monet", "--texture", "0.4", "--dry-run").stdout)
     assert (told["size"], told["smooth"], told["contrast"]) == tuple(
         defaults[name] for name in ("size", "smooth", "contrast")
     )
     assert (told["texture"], told["strength"], told["detail"]) == (0.4, 1.0, "guided")
-    told = json.loads(run(clip, "--to", "winter", "--texture", "0.4", "--engine", "identity", "--dry-run").stdout)
+    told = json.loads(run(clip, "--to", "monet", "--texture", "0.4", "--engine", "identity", "--dry-run").stdout)
     assert (told["size"], told["texture"], told["strength"]) == ("native", 0, 0)
 
 
@@ -298,13 +298,11 @@ def test_engine_output_comes_through_bit_for_bit_at_native_size(tmp_path: Path, 
 
     result = tmp_path / "result.png"
     plain = ["--smooth", "0", "--detail", "resize", "--size", "native"]
-    assert (
-        run(photo, "--to", "winter", "-o", result, "--engine", "torch", "--precision", "fp32", *plain).returncode == 0
-    )
+    assert run(photo, "--to", "monet", "-o", result, "--engine", "torch", "--precision", "fp32", *plain).returncode == 0
     with Image.open(photo) as image:
         pixels = np.asarray(image)[None]
     with open_backend(
-        choose_model("winter", None, None).source, EngineRequest("torch", "cpu", "fp32")
+        choose_model("monet", None, None).source, EngineRequest("torch", "cpu", "fp32")
     ).backend as engine:
         wanted = engine.infer(pixels)[0]
     with Image.open(result) as image:

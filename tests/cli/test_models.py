@@ -135,7 +135,7 @@ def test_verbose_json_describes_engines(compiled: Path) -> None:
     assert plain["engines"] == ["A_to_B-onnx-fp16", "A_to_B-onnx-fp32", "A_to_B-openvino-fp32"]
     half, full, broken = verbose["engines"]
     assert set(half) == {
-        "name", "target", "size_bytes", "precision", "psnr_db", "ms_per_megapixel", "problem", "usable",
+        "name", "target", "size_bytes", "precision", "psnr_db", "ms_per_megapixel", "problem", "usable", "proof",
     }  # fmt: skip
     assert (half["name"], half["target"], half["precision"], half["usable"], half["problem"]) == (
         "A_to_B-onnx-fp16", "night", "fp16", True, None,

@@ -23,18 +23,21 @@ from cgtool.cli.train import train
 from cgtool.cli.train_screen import TrainScreen
 from cgtool.errors import UsageError
 from cgtool.models.folder import read_model_folder
-from cgtool.tasks.train import Prepared, TrainRequest
+from cgtool.tasks.train import Looking, Prepared, TrainRequest
 from cgtool.tasks.train import train as train_task
 from cgtool.training.config import TrainConfig
+from cgtool.training.data.check import DataCheck
 from cgtool.training.data.images import Domain
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import StepMetrics, read_metrics
 from cgtool.training.loop import Progress
 from tests.training.in_float64 import double_precision
+from tests.training.judge.test_judgement import judgement
 from tests.training.toy import TINY, tiny_config, write_domains
 
 ROOT = Path(__file__).parents[2]
 SMALL = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
+SMALL_MAPS = ["--ngf=4", "--crop-size=32", "--load-size=56", "--precision=fp32"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -196,13 +199,16 @@ def recipes() -> list[str]:
     return [line for line in lines if line.startswith("cgtool train ") and "datasets/" in line]
 
 
-@pytest.mark.parametrize("names", [["summer2winter"], ["strokes", "palette", "photo2monet"], ["horse2zebra"]])
+@pytest.mark.parametrize(
+    "names", [["seasons", "summer2winter"], ["strokes", "palette", "photo2monet"], ["horse2zebra"]]
+)
 def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in names:
         (line,) = (recipe for recipe in recipes() if f"--name {name} " in recipe)
         write_recipe_data(line)
-        output = invoke(*shlex.split(line)[2:], *SMALL, "--load-size=56", "--steps=2", "--workers=1")
+        small = SMALL_MAPS if names[0] == "seasons" else [*SMALL, "--load-size=56"]
+        output = invoke(*shlex.split(line)[2:], *small, "--steps=2", "--workers=1")
         assert f"trained 2 steps: engines/{name}" in output
         assert read_model_folder(tmp_path / "engines" / name).name == name
 
@@ -238,12 +244,18 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     metrics = StepMetrics(30, 2, 2e-4, 0.1, 0.01, dict.fromkeys(names, 0.25))
     domains = (Domain("red", Path("a"), (Path("a/1"),)), Domain("blue", Path("b"), (Path("b/1"),)))
     with TrainScreen(quiet=False) as screen:
-        screen.show(Prepared(Path("runs/x"), domains, "cpu", "fp32", 1, 0, 60, ()))
+        screen.show(Looking((Path("x/trainA"), Path("x/trainB"))))
+        assert screen._bar is not None
+        screen._bar.refresh()
+        screen.show(Prepared(Path("runs/x"), DataCheck(domains, domains), "cpu", "fp32", 1, 0, 60, ()))
+        screen.show(judgement(30, probe=0.75))
         screen.show(Progress(metrics, 60, 5, 12.5, 0.1, 90.0))
         assert screen._bar is not None
         screen._bar.refresh()
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+    assert "looking at the images in trainA, trainB" in shown
     assert "30/60" in shown
+    assert "judged step 30 in 1 s: score 0.583; to blue probe 0.75, KID x1e3 40.0, structure 1.00" in shown
     assert "epoch 3/5, 12.5 images/s, waiting for images 10%; G 0.250 D 0.250 cycle 0.250" in shown
 
 
@@ -310,3 +322,19 @@ def test_every_option_of_the_configuration_is_on_the_command_line() -> None:
     options = {parameter.name for parameter in train.params}
     assert set(tiny_config().to_json()) <= options
     assert [p.name for p in train.params if isinstance(p, click.Option) and not p.help] == []
+
+
+def test_synonyms_are_the_models(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    invoke(*command(data, "--steps=1", "--synonyms=blue=azure, navy", "--synonyms", "red=ruby")[1:])
+    assert read_model_folder(tmp_path / "engines" / "toy").synonyms == {"blue": ("azure", "navy"), "red": ("ruby",)}
+    for bad, words in (("blue", "is no list of synonyms"), ("blue=a,,b", "is no list"), ("pink=x", "synonyms are of")):
+        result = CliRunner().invoke(train, command(data, f"--synonyms={bad}")[1:])
+        assert words in f"{result.output}{result.exception}"
+
+
+def test_data_are_looked_at_without_a_training(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    output = invoke("--check-data", str(data))
+    assert f"{data / 'trainA'}: 12 images of A, all 40x40, RGB" in output
+    assert [path.name for path in tmp_path.iterdir()] == [f"{data.name}.data.jpg"]

@@ -7,16 +7,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from cgtool.backends.identity.backend import IdentityBackend
-from cgtool.conversion.clip import convert_clip
+from cgtool.conversion.clip import convert_whole, open_clip
 from cgtool.conversion.encoding import Encoding
 from cgtool.conversion.events import Advanced, Outcome
 from cgtool.conversion.jobs import Job
 from cgtool.conversion.look import NEUTRAL, FullLook
 from cgtool.conversion.network import Network
 from cgtool.errors import MediaError
+from cgtool.media.reader import VideoReader
 from tests.media.probe import assert_same_times, describe, ffmpeg, make, streams
 from tests.media.samples import numbered, numbers
 
@@ -26,11 +29,11 @@ TEST_PICTURE = "testsrc=size=66x50:rate=10:duration=0.4,noise=alls=20:allf=t"
 
 def run(source: Path, target: Path, look: FullLook = NEUTRAL, **encoding: Any) -> Outcome:  # noqa: ANN401
     network = Network(IdentityBackend(), look.size, 286)
-    running = convert_clip(Job(source, target), network, look, Encoding(**encoding), overwrite=False)
     outcome: list[Outcome] = []
 
     def keep() -> Generator[Advanced, None, None]:
-        outcome.append((yield from running))
+        with open_clip(Job(source, target), network, look, Encoding(**encoding), overwrite=False) as clip:
+            outcome.append((yield from convert_whole(clip)))
 
     assert [event.frames for event in keep()][-1] == outcome[0].frames
     return outcome[0]
@@ -148,3 +151,39 @@ def test_an_existing_output_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="exists already"):
         run(source, tmp_path / "b.mp4")
     assert (tmp_path / "b.mp4").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pixel_format", "wanted"),
+    [
+        (".mp4", "yuv420p10le", "yuv420p10le"),
+        (".mov", "yuv422p10le", "yuv420p10le"),
+        (".webm", "yuv420p10le", "yuv420p10le"),
+        (".mp4", "yuv422p", "yuv420p"),
+    ],
+)
+def test_the_depth_is_the_sources(tmp_path: Path, suffix: str, pixel_format: str, wanted: str) -> None:
+    source = make(tmp_path / "a.mkv", "-f", "lavfi", "-i", TEST_PICTURE, "-c:v", "ffv1", "-pix_fmt", pixel_format)
+    assert run(source, tmp_path / f"b{suffix}").warnings == ()
+    assert decoded(tmp_path / f"b{suffix}")[0] == wanted
+
+
+@pytest.mark.parametrize(("colour_range", "level"), [("tv", 514), ("pc", 516)])
+def test_what_h264_loses_of_ten_bits_is_dithered_and_told(tmp_path: Path, colour_range: str, level: int) -> None:
+    """A level between two of 8 bits becomes a pattern of both."""
+    flat = "color=gray:size=64x48:rate=10:duration=0.2,format=yuv420p10le"
+    flat += f",geq=lum={level}:cb=512:cr=512"
+    flat += f",setparams=range={colour_range}"
+    source = make(tmp_path / "a.mkv", "-f", "lavfi", "-i", flat, "-c:v", "ffv1", "-color_range", colour_range)
+    [warning] = run(source, tmp_path / "b.mp4", codec="h264", crf=0).warnings
+    assert warning.startswith("its 10 bits per sample become 8, dithered")
+    with VideoReader(tmp_path / "b.mp4") as reader:
+        luma = np.stack([frame.planes[0] for frame in reader.planar_frames()])
+    assert set(np.unique(luma)) == {128, 129}
+    assert abs(luma.mean() - 128.5) < 0.05
+
+
+def test_opencv_gets_its_threads_back(tmp_path: Path) -> None:
+    before = cv2.getNumThreads()
+    run(numbered(tmp_path / "a.mp4", 2), tmp_path / "b.mp4")
+    assert cv2.getNumThreads() == before

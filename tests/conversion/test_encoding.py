@@ -49,10 +49,32 @@ def test_a_container_that_can_not_be_written_like_this() -> None:
         Encoding(codec="ffv1", crf=20).check(CONTAINERS[".mkv"])
 
 
-def test_only_a_lossless_encoder_follows_decoded_frames() -> None:
+def test_a_lossless_encoder_follows_decoded_frames() -> None:
     size, mkv = Size(64, 48), CONTAINERS[".mkv"]
     assert Encoding(codec="ffv1").encoder(mkv, size, "yuv422p10le").pixel_format == "yuv422p10le"
     assert Encoding(codec="ffv1", pixel_format="gray").encoder(mkv, size, "yuv422p10le").pixel_format == "gray"
     assert Encoding(codec="ffv1").encoder(mkv, size, "x2rgb10le").pixel_format == "bgr0", "ffv1 has no such format"
     assert Encoding(codec="ffv1").encoder(mkv, size, None).pixel_format == "bgr0"
     assert Encoding(codec="h264").encoder(mkv, size, "yuv422p10le").pixel_format == "yuv420p"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "wish", "decoded", "wanted"),
+    [
+        (".mp4", None, "yuv420p10le", ("libx265", "yuv420p10le")),
+        (".mov", None, "yuv422p10le", ("libx265", "yuv420p10le")),
+        (".mkv", None, "yuv444p12le", ("libx265", "yuv420p10le")),
+        (".webm", None, "yuv420p10le", ("libvpx-vp9", "yuv420p10le")),
+        (".mp4", "av1", "yuv420p10le", ("libsvtav1", "yuv420p10le")),
+        (".mov", "prores", "yuv420p", ("prores_ks", "yuv422p10le")),
+        (".avi", None, "yuv420p10le", ("libx264", "yuv420p")),
+        (".mp4", "h264", "yuv420p10le", ("libx264", "yuv420p")),
+        (".mp4", None, "yuv420p", ("libx264", "yuv420p")),
+        (".mp4", None, None, ("libx264", "yuv420p")),
+    ],
+)
+def test_codec_and_depth_follow_the_source(suffix: str, wish: str | None, decoded: str | None, wanted: object) -> None:
+    choice = Encoding(codec=wish).encoder(CONTAINERS[suffix], Size(64, 48), decoded)
+    assert (choice.name, choice.pixel_format) == wanted
+    lost = (decoded or "").endswith("10le") and choice.pixel_format == "yuv420p"
+    assert any("become 8, dithered" in warning for warning in choice.warnings) == lost

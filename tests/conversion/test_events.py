@@ -12,7 +12,7 @@ def test_the_fields_of_a_result() -> None:
     row = json.loads(json.dumps(asdict(Result("a.mp4", "b.mp4", "skipped", reason="exists already"))))
     assert list(row) == [
         *("input", "output", "status", "frames", "seconds", "fps", "engine", "device", "precision", "size"),
-        *("busy_seconds", "warnings", "reason", "error"),
+        *("busy_seconds", "warnings", "earlier_frames", "reason", "error"),
     ]
     assert row["warnings"] == []
 

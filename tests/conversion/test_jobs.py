@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -138,3 +139,79 @@ def test_standard_input_and_output(here: Path) -> None:
 def test_clashes_are_refused(here: Path, inputs: list[str], output: str | None, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         plan(inputs, output, "winter")
+
+
+def test_inputs_that_differ_in_their_suffix_have_results_of_their_own(here: Path) -> None:
+    for name in ("v.ts", "v.mp4", "p.heic", "p.jpg"):
+        (here / "tree" / name).touch()
+    assert pairs(plan(["tree"], "out", "winter"))[1:] == [
+        ("tree/e.mp4", "out/e.mp4"),
+        ("tree/p.heic", "out/p.heic.jpg"),
+        ("tree/p.jpg", "out/p.jpg"),
+        ("tree/v.mp4", "out/v.mp4"),
+        ("tree/v.ts", "out/v.ts.mp4"),
+    ]
+    beside = plan(["tree/v.ts", "tree/v.mp4"], None, "winter")
+    assert pairs(beside) == [("tree/v.ts", "tree/v.ts.winter.mp4"), ("tree/v.mp4", "tree/v.winter.mp4")]
+    for job in beside:
+        assert job.target is not None
+        job.target.touch()
+    again = plan(["tree/v.ts.winter.mp4", "tree/v.winter.mp4"], None, "winter", skip_existing=True)
+    assert all(job.is_result for job in again)
+
+
+@pytest.mark.parametrize("inputs", [["a.mp4", "d.ts"], ["*.mp4", "b.MOV"], ["tree"]])
+def test_a_file_is_no_place_for_several_results(here: Path, inputs: list[str]) -> None:
+    with pytest.raises(UsageError, match=r"-o out/seq\.mp4 names a file.*folder for several inputs"):
+        plan(inputs, "out/seq.mp4", "winter")
+    assert len(plan(inputs, "out/seq.mp4/", "winter")) > 1
+
+
+def test_links_to_folders_are_followed_once(here: Path) -> None:
+    (here / "elsewhere").mkdir()
+    (here / "elsewhere" / "x.mp4").touch()
+    root = here / "root"
+    (root / "real").mkdir(parents=True)
+    (root / "real" / "y.mp4").touch()
+    (root / "a link").symlink_to(root / "real")
+    (root / "there").symlink_to(here / "elsewhere")
+    (root / "real" / "loop").symlink_to(root)
+    assert [name for name, _ in pairs(plan(["root"], "out", "winter"))] == ["root/real/y.mp4", "root/there/x.mp4"]
+
+
+def test_pictures_that_are_not_read_are_named(here: Path) -> None:
+    (here / "tree" / "raw.NEF").touch()
+    (here / "tree" / "new.jxl").touch()
+    passed = {job.source_name: job.passed_over for job in plan(["tree"], "out", "winter") if job.passed_over}
+    assert passed == {
+        "tree/new.jxl": "JPEG XL, which cgtool does not read",
+        "tree/raw.NEF": "a camera's raw picture, which cgtool does not read",
+    }
+    [alone] = plan(["tree/new.jxl"], None, "winter")
+    assert "JPEG XL" in str(alone.error)
+    assert alone.target_name is None
+
+
+def test_a_result_with_too_long_a_name_fails_alone(here: Path) -> None:
+    for name in ("x" * 246 + ".mp4", "é" * 124 + ".mp4"):
+        (here / name).touch()
+    jobs = plan(["x" * 246 + ".mp4", "é" * 124 + ".mp4", "a.mp4"], None, "winter")
+    assert [job.target_name for job in jobs] == [None, None, "a.winter.mp4"]
+    assert "257 bytes, more than the 255" in str(jobs[0].error)
+    assert "259 bytes" in str(jobs[1].error)
+    # A shorter name, or none that is longer than the source's.
+    assert plan(["x" * 246 + ".mp4"], "short.mp4", "winter")[0].error is None
+    assert plan(["x" * 246 + ".mp4"], "tree", "winter")[0].error is None
+    assert "256 bytes" in str(plan(["a.mp4"], "y" * 252 + ".mp4", "winter")[0].error)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_are_refused_at_once(here: Path) -> None:
+    os.mkfifo(here / "p.mp4")
+    [pipe] = plan(["p.mp4"], None, "winter")
+    assert "a pipe, which can be read only once" in str(pipe.error)
+    assert pipe.target_name is None
+    os.mkfifo(here / "p.jpg")
+    assert plan(["p.jpg"], None, "winter")[0].error is None  # a picture is read whole
+    [device] = plan(["/dev/null"], "x.mp4", "winter")
+    assert "a device" in str(device.error)

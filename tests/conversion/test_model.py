@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from cgtool.backends.base import MapGrid
 from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE
 from cgtool.conversion.model import choose_model
 from cgtool.errors import UsageError
 from cgtool.models.folder import read_model_folder
+from cgtool.models.maps import MapsConfig
 from tests.models.published import instance, published_resnet
 
 ENGINES = Path(__file__).parents[2] / "engines"
@@ -26,9 +29,9 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 def test_a_models_wishes_become_its_look() -> None:
-    defaults = read_model_folder(ENGINES / "summer2winter").defaults
-    model = choose_model("WINTER", "summer2winter")
-    assert (model.name, model.target) == ("summer2winter", "winter")
+    defaults = read_model_folder(ENGINES / "photo2monet").defaults
+    model = choose_model("MONET", "photo2monet")
+    assert (model.name, model.target) == ("photo2monet", "monet")
     look = model.look
     assert (look.size, look.smooth, look.texture) == (defaults.size, defaults.smooth, defaults.texture)
     assert look.contrast == defaults.contrast
@@ -55,3 +58,21 @@ def test_a_checkpoint_is_known_by_its_bytes(checkpoint: Path) -> None:
     assert (second.name, second.target) == ("copy.pth", "dusk")
     with pytest.raises(UsageError, match="can't be part of a file name"):
         choose_model("../dusk", str(checkpoint))
+
+
+def test_weights_inside_a_model_folder_are_that_models(tmp_path: Path) -> None:
+    """Their structure, their domain and their defaults stand in `model.json`."""
+    by_name = choose_model("summer", "summer2winter")
+    by_file = choose_model(None, str(ENGINES / "summer2winter" / "B_to_A.safetensors"))
+    assert (by_file.target, by_file.source.key, by_file.look) == (by_name.target, by_name.source.key, by_name.look)
+    alone = shutil.copy(ENGINES / "photo2monet" / "A_to_B.safetensors", tmp_path)
+    assert choose_model("dots", str(alone)).source.stride == 4
+
+
+def test_a_map_model_that_does_not_say_its_grid_has_that_of_a_new_network(tmp_path: Path) -> None:
+    folder = shutil.copytree(Path(__file__).parents[1] / "warmstarts" / "summer2winter", tmp_path / "maps")
+    record = json.loads((folder / "model.json").read_text())
+    stride, knots = record["architecture"].pop("map_stride"), record["architecture"].pop("knots")
+    (folder / "model.json").write_text(json.dumps(record))
+    model = choose_model("winter", str(folder))
+    assert model.source.maps == MapGrid(stride, knots) == MapGrid(MapsConfig().map_stride, MapsConfig().knots)

@@ -11,7 +11,7 @@ from cgtool.conversion.look import FullLook, Look
 from cgtool.conversion.request import ConvertRequest
 from cgtool.errors import UsageError
 
-OF_THE_SCREEN = {"as_json", "quiet", "verbose", "dry_run", "debug"}
+OF_THE_SCREEN = {"list_unfinished", "clean", "as_json", "progress", "quiet", "verbose", "dry_run", "debug"}
 
 
 def test_every_option_of_the_command_line_is_an_attribute_with_the_same_default() -> None:

@@ -169,7 +169,7 @@ PIXELS = {"photo.avif": "yuv420p", "photo.jpg": "yuvj420p", "photo.tga": "bgr24"
 def strange_files(folder: Path, sound: Path) -> Iterator[tuple[Path, str]]:
     yield folder / "missing.mp4", "no such file"
     (folder / "empty.mp4").touch()
-    yield folder / "empty.mp4", "is no video or image that can be read"
+    yield folder / "empty.mp4", "the file is empty"
     (folder / "folder.mp4").mkdir()
     yield folder / "folder.mp4", "is a directory"
     for name, said in (("text.mp4", "is no video or image that can be read"), ("text.txt", "is text")):
@@ -191,7 +191,7 @@ def strange_files(folder: Path, sound: Path) -> Iterator[tuple[Path, str]]:
     whole = numbered(folder / "whole.mp4", 10, "-movflags", "+faststart")
     (folder / "codec.mp4").write_bytes(whole.read_bytes().replace(b"avc1", b"zzz1"))
     yield folder / "codec.mp4", "its video codec is unknown here"
-    yield cut_off(numbered(folder / "behind.mp4", 10), folder / "no index.mp4"), "damaged from the start"
+    yield cut_off(numbered(folder / "behind.mp4", 10), folder / "no index.mp4"), "its index (moov) is missing"
 
 
 def test_what_is_no_video_is_refused_in_one_line(tmp_path: Path) -> None:

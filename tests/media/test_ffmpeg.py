@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -69,3 +70,15 @@ def test_a_missing_program_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imageio_ffmpeg, "get_ffmpeg_exe", none)
     with pytest.raises(EncoderError, match="IMAGEIO_FFMPEG_EXE"):
         ffmpeg.executable()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pipes of other systems have one size")
+def test_frames_go_through_a_pipe_as_wide_as_linux_allows() -> None:
+    fcntl = pytest.importorskip("fcntl")
+    process = FFmpegProcess([*RAW, "-f", "null", "-"])
+    try:
+        limit = int(Path("/proc/sys/fs/pipe-max-size").read_text())
+        width = fcntl.fcntl(process.stdin_fd, fcntl.F_GETPIPE_SZ)
+        assert width == 1 << 20 if limit >= 1 << 20 else width >= 4096
+    finally:
+        process.kill()

@@ -9,7 +9,7 @@ import pytest
 from av.video.frame import VideoFrame
 
 from cgtool.frame import Plane
-from cgtool.media.planes import plane_format, read_planes, write_planes
+from cgtool.media.planes import depth_of, keeps_colours, plane_format, read_planes, write_planes
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,19 @@ def test_the_old_name_for_full_range_becomes_the_one_that_encoders_take() -> Non
 )
 def test_what_no_array_can_hold(pixel_format: str) -> None:
     assert plane_format(VideoFrame(8, 8, pixel_format)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [("yuv420p", 8), ("yuv420p10le", 10), ("gray12le", 12), ("gbrp16le", 16), ("p010le", 10), ("bgr0", 8), (None, 8)],
+)
+def test_depths(name: str | None, depth: int) -> None:
+    assert depth_of(name) == depth
+
+
+def test_formats_that_keep_colours() -> None:
+    assert keeps_colours("yuv422p10le", "yuv420p")
+    assert keeps_colours("yuv420p10le", "p010le")
+    assert keeps_colours("gbrp", "gbrp")
+    for one, other in (("yuv420p", "bgr0"), ("gray", "yuv420p"), ("yuva420p", "yuv420p"), (None, "yuv420p")):
+        assert not keeps_colours(one, other)

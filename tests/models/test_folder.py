@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from cgtool.errors import ModelError, UsageError
-from cgtool.models.folder import check_domains, check_name, checkpoint_key, engine_key, read_model_folder, to_json
+from cgtool.models.folder import (
+    check_domains,
+    check_name,
+    checkpoint_key,
+    engine_key,
+    folded,
+    read_model_folder,
+    to_json,
+)
 from tests.models.records import HASH, described, put
 
 
@@ -33,6 +41,11 @@ def test_model_json_is_read_and_written_back(tmp_path: Path) -> None:
         ({"domains": ["summer"]}, "not two words"),
         ({"domains": ["summer", "Summer"]}, "both domains"),
         ({"domains": ["a/b", "c"]}, "can't be a domain"),
+        ({"synonyms": {"summer": "green"}}, "not lists of words"),
+        ({"synonyms": {"autumn": ["brown"]}}, "synonyms are of 'autumn'"),
+        ({"synonyms": {"summer": ["Winter"]}}, "both domains"),
+        ({"synonyms": {"summer": ["x"], "winter": ["X"]}}, "both domains"),
+        ({"synonyms": {"summer": ["a/b"]}}, "can't be a domain"),
         ({"architecture": "resnet"}, "architecture is 'resnet'"),
         ({"format_version": True}, "format version True"),
         ({"format_version": 1.0}, r"format version 1\.0"),
@@ -140,6 +153,15 @@ def test_unsafe_names_are_refused(name: str) -> None:
 def test_names_and_domains_of_other_scripts_are_welcome() -> None:
     check_name("été-hiver.v2")
     check_domains(("夏", "冬"))
+
+
+def test_accents_may_be_signs_of_their_own() -> None:
+    """As macOS writes names: a letter, and then its accent."""
+    composed, apart = "\u00e9t\u00e9", "e\u0301te\u0301"
+    check_domains((apart, "hiver"))
+    assert folded(composed) == folded(apart.upper())
+    with pytest.raises(UsageError, match="both domains"):
+        check_domains((composed, apart))
 
 
 def test_keys_follow_structure_weights_and_direction(tmp_path: Path) -> None:

@@ -100,3 +100,19 @@ def test_requests_that_no_model_meets_say_what_is_known(tmp_path: Path) -> None:
 def test_finding_models_imports_no_framework() -> None:
     script = "import sys, cgtool.tasks.models as m; m.list_models(None); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_synonym_leads_to_its_domain_unless_a_domain_is_called_so(elsewhere: Path) -> None:
+    place = elsewhere / "engines"
+    put(place, described("winter", ("grass", "winter")) | {"synonyms": {"winter": ["ice", "Snow"], "grass": ["lawn"]}})
+    assert resolve("snow", None, place).target == "winter"
+    assert resolve("LAWN", "winter", None).target == "grass"
+    put(place, described("zz", ("soil", "snow")))
+    assert resolve("snow", None, place).folder.name == "zz"
+    with pytest.raises(UsageError, match="no model leads to 'mud'"):
+        resolve("mud", None, place)
+
+
+def test_shipped_models_have_synonyms() -> None:
+    assert resolve("snow", None, None).folder.name == "summer2winter"
+    assert resolve("impressionism", None, None).target == "monet"

@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a missing layer": (lambda: _with({"model.15.weight": None}), "model.15.weight is missing"),
     "no blocks": (lambda: published_resnet(0, 4, instance).state_dict(), "residual blocks"),
     "another width": (lambda: _with({"model.4.weight": torch.rand(9, 4, 3, 3)}), r"\(9, 4, 3, 3\)"),
-    "grayscale": (lambda: _with({"model.1.weight": torch.rand(4, 1, 7, 7)}), r"\(4, 1, 7, 7\)"),
+    "two channels": (lambda: _with({"model.1.weight": torch.rand(4, 2, 7, 7)}), r"\(4, 2, 7, 7\)"),
     "NaN": (lambda: _with({"model.4.bias": torch.full((8,), torch.nan)}), "finite"),
     "Inf": (lambda: _with({"model.4.bias": torch.full((8,), torch.inf)}), "finite"),
     "integers": (lambda: _with({"model.4.bias": torch.ones(8, dtype=torch.int64)}), "finite"),

@@ -23,7 +23,7 @@ from cgtool.backends.manifest import EngineFile, read_manifest
 from cgtool.backends.onnx import export as onnx_export
 from cgtool.backends.onnx.kind import ONNX
 from cgtool.backends.openvino.backend import default_precision
-from cgtool.backends.proof import prove
+from cgtool.backends.proof import prove, sample_of
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.backends.spec import BuildOptions, Built, Shapes, Target
 from cgtool.backends.tensorrt import bindings
@@ -337,7 +337,7 @@ def test_an_engine_of_one_size_is_compared_and_timed_at_that_size(compiled: Path
     (spec,) = plan(asked(compiled, format="onnx"), None)
     spec = replace(spec, shapes=shapes)
     with pytest.raises(EngineError, match="not kept"):
-        prove(spec, Built([b""], {}), photographs(None, spec))
+        prove(spec, Built([b""], {}), photographs(None, spec), sample_of(spec.source, shapes))
 
 
 # 8-bit integers

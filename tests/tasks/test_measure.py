@@ -68,3 +68,8 @@ def test_other_size_is_refused(short: Path, tmp_path: Path) -> None:
     small = make(tmp_path / "small.mkv", "-i", short, "-vf", "scale=160:90", "-c:v", "ffv1")
     with pytest.raises(UsageError, match="differ in size"):
         last(short, small)
+
+
+def test_stills_are_refused_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"a\.png: is a still image. measure compares videos"):
+        next(measure(tmp_path / "a.png", tmp_path / "b.png"))

@@ -144,8 +144,8 @@ def test_models_are_listed_with_their_size_and_engines(checkpoints: tuple[Path, 
 
 def test_the_shipped_model_loads_in_both_directions() -> None:
     shipped = Path(__file__).resolve().parents[2] / "engines"
-    for target in ("winter", "summer"):
-        choice = resolve(target, "summer2winter", shipped)
+    for target in ("monet", "photo"):
+        choice = resolve(target, "photo2monet", shipped)
         net = load_generator(choice.folder, choice.direction)
         flat = np.full((64, 64, 3), 128, np.uint8)
         assert net.stride == choice.folder.stride

@@ -15,17 +15,22 @@ import torch
 from PIL import Image
 
 from cgtool.errors import CgtoolError, ModelError, UsageError
+from cgtool.files import claimed
 from cgtool.models.folder import read_model_folder
 from cgtool.models.weights import load_generator
-from cgtool.tasks.train import Finished, Prepared, TrainRequest, train
+from cgtool.tasks.train import Finished, Looking, Prepared, TrainRequest, train
 from cgtool.training import loop
 from cgtool.training.files.checkpoints import Checkpoints
-from cgtool.training.files.metrics import read_metrics
+from cgtool.training.files.metrics import read_judgements, read_metrics
+from cgtool.training.judge import features
+from cgtool.training.judge.judge import LEAST_TESTS, Judge
+from cgtool.training.judge.judgement import Judgement
 from cgtool.training.loop import Progress
 from cgtool.training.losses import Losses
 from cgtool.training.presets import resolve
 from cgtool.training.state import TrainState
-from tests.training.toy import TINY, tiny_config, write_domains
+from tests.training.judge.test_judgement import judgement
+from tests.training.toy import BLUE, RED, TINY, shapes, tiny_config, write_domains
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,8 @@ def request(
 
 
 def run(wanted: TrainRequest) -> tuple[Prepared, list[Progress], Finished]:
-    prepared, *progress, finished = train(wanted)
+    looking, prepared, *progress, finished = train(wanted)
+    assert isinstance(looking, Looking)
     assert isinstance(prepared, Prepared)
     assert isinstance(finished, Finished)
     return prepared, [event for event in progress if isinstance(event, Progress)], finished
@@ -132,6 +138,13 @@ def test_twenty_steps_equal_ten_and_the_same_command_again(tmp_path: Path, data:
         assert (whole.model_folder / file).read_bytes() == (parts.model_folder / file).read_bytes()
 
 
+def test_two_trainings_of_one_name_do_not_run_at_once(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"steps": 2})
+    with claimed(wanted.run_folder), pytest.raises(CgtoolError, match="another training of this name is running"):
+        run(wanted)
+    run(wanted)
+
+
 def test_another_seed_is_another_training(tmp_path: Path, data: Path) -> None:
     some, others = (
         request(tmp_path / str(seed), data, config={"steps": 2, "seed": seed}, sample_every=0) for seed in (0, 1)
@@ -164,8 +177,9 @@ def test_a_run_folder_holds_what_one_may_want_to_see(tmp_path: Path, data: Path)
         assert grid.size == (2 * 4 * (3 * 36 + 6) + 18, 20 + 2 * (3 * 36 + 6))
     page = (folder / "report.html").read_text()
     pictures = re.findall(r'src="data:image/(png|jpeg);base64,([^"]+)"', page)
-    assert len(pictures) == 4
-    assert base64.b64decode(pictures[1][1]) == samples[-1].read_bytes()
+    assert [base64.b64decode(data) for _, data in pictures] == [
+        path.read_bytes() for path in (*samples, folder / "data.jpg")
+    ]
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 
@@ -180,6 +194,82 @@ def test_models_on_the_way_are_kept(tmp_path: Path, data: Path) -> None:
     for name, same in (("toy.20", True), ("toy.16", False)):
         weights = load_generator(kept[name], "A_to_B").state_dict()
         assert all(torch.equal(weights[key], last[key]) for key in last) is same
+
+
+@pytest.fixture(scope="module")
+def tests(tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[Path, Path]:
+    root = tmp_path_factory.mktemp("tests")
+    for letter, color in (("A", RED), ("B", BLUE)):
+        (root / letter).mkdir()
+        for seed in range(LEAST_TESTS):
+            Image.fromarray(shapes(5000 + seed, color)).save(root / letter / f"{seed}.png")
+    return root / "A", root / "B"
+
+
+def test_judging_leaves_a_training_as_it_is(tmp_path: Path, data: Path, tests: tuple[Path, Path]) -> None:
+    pytest.importorskip(features.PACKAGES[1], reason="cgtool[projected] is not installed")
+    judged, alone = (
+        request(
+            tmp_path / str(every), data, test_folders=tests, judge_every=every, config={"dropout": True}, sample_every=0
+        )
+        for every in (10, 0)
+    )
+    events = list(train(judged))
+    run(alone)
+    told = [event for event in events if isinstance(event, Judgement)]
+    assert [judgement.step for judgement in told] == [10, 20]
+    assert read_judgements(judged.run_folder / "metrics.jsonl") == [
+        dataclasses.replace(judgement, seconds=round(judgement.seconds, 2)) for judgement in told
+    ]
+    assert losses_of(judged) == losses_of(alone)
+    one, other = last_checkpoint(judged), last_checkpoint(alone)
+    assert one.pop("id") != other.pop("id")
+    assert_equal(one, other)
+    assert not read_judgements(alone.run_folder / "metrics.jsonl")
+
+
+def scripted(step: int) -> Judgement:
+    """Step 12 is the best."""
+    return judgement(step, probe=1 - abs(step - 12) / 100)
+
+
+@pytest.mark.parametrize(("keep_best", "steps"), [(True, 12), (False, 20)])
+def test_the_best_that_was_judged_is_the_model(
+    tmp_path: Path, data: Path, tests: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, keep_best: bool, steps: int
+) -> None:
+    monkeypatch.setattr(Judge, "judge", lambda self, step, generators: scripted(step))
+    wanted = request(
+        tmp_path, data, test_folders=tests, judge_every=4, keep_best=keep_best, export_every=12, sample_every=0
+    )
+    run(dataclasses.replace(wanted, stop_after=14))
+    run(wanted)
+    run(wanted)  # judges no step again
+    assert [one.step for one in read_judgements(wanted.run_folder / "metrics.jsonl")] == [4, 8, 12, 16, 20]
+    model = read_model_folder(wanted.model_folder)
+    assert (model.name, model.provenance["steps"]) == ("toy", steps)
+    then = read_model_folder(wanted.run_folder / "models" / f"toy.{steps}")
+    assert model.weights == then.weights
+    assert ("score" in model.provenance) is keep_best
+
+
+def test_ten_judgements_are_made_where_there_are_test_pictures(
+    tmp_path: Path, data: Path, tests: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Judge, "judge", lambda self, step, generators: scripted(step))
+    wanted = request(tmp_path, data, test_folders=tests, sample_every=0)
+    run(wanted)
+    assert len(read_judgements(wanted.run_folder / "metrics.jsonl")) == 10
+
+
+def test_without_features_it_is_said_what_is_missing(
+    tmp_path: Path, data: Path, tests: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "available", lambda: False)
+    monkeypatch.setattr(Judge, "judge", lambda self, step, generators: judgement(step, kid=None))
+    wanted = request(tmp_path, data, test_folders=tests, config={"steps": 2}, sample_every=0)
+    prepared, _, _ = run(wanted)
+    assert any("without probe and KID" in line and "cgtool[projected]" in line for line in prepared.warnings)
+    assert read_model_folder(wanted.model_folder).provenance["steps"] == 2
 
 
 def test_the_model_folder_is_the_averaged_generators(tmp_path: Path, data: Path) -> None:

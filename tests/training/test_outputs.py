@@ -58,7 +58,7 @@ def test_a_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         made.sample()
         before = made.report.read_bytes()
         monkeypatch.setattr("os.fsync", full)
-        with pytest.raises(CgtoolError, match=r"losses\.png: can't be written: No space left on device\. Make room"):
+        with pytest.raises(CgtoolError, match=r"report\.html: can't be written: No space left on device\. Make room"):
             made.write_report()
     assert made.report.read_bytes() == before
     assert not list((tmp_path / "runs").rglob("*.part"))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cgtool.backends import machine
 from cgtool.backends.base import BackendInfo, Engine, closed, counted, last_words
+from cgtool.backends.onnx import devices
 from cgtool.config import EnginePrecision
 from cgtool.errors import EngineError, OutOfMemoryError
 from cgtool.pictures import Image
@@ -24,7 +25,7 @@ class ONNXBackend(Engine):
         onnx: The serialized graph.
         label: The generator's name in messages.
         precision: The type that the graph's convolutions are written in. A CPU computes FP16 ones in FP32.
-        device: ``cpu``, or ``cuda:N`` with the package onnxruntime-gpu.
+        device: ``cpu``, ``cuda:N``, or another of `cgtool.backends.onnx.devices`.
 
     Raises:
         EngineError: ONNX Runtime is not installed, lacks the device or refuses the graph.
@@ -36,20 +37,13 @@ class ONNXBackend(Engine):
         options = runtime.SessionOptions()
         options.intra_op_num_threads = machine.usable_cpus()
         options.log_severity_level = _ERRORS_ONLY
-        provider: tuple[str, dict[str, str]] = ("CPUExecutionProvider", {})
-        name = machine.cpu_name()
-        if device != "cpu":
-            ordinal = device.removeprefix("cuda:")
-            provider = ("CUDAExecutionProvider", {"device_id": ordinal})
-            name = machine.cuda_devices()[int(ordinal)]
-        if provider[0] not in runtime.get_available_providers():
-            raise EngineError(f"onnx: this onnxruntime has no {device}", hint="Run: pip install onnxruntime-gpu")
+        self._session: Any
         try:
-            self._session: Any = runtime.InferenceSession(onnx, options, providers=[provider])
+            self._session, name = devices.opened(runtime, onnx, options, device)
+        except EngineError:
+            raise
         except Exception as error:  # its exceptions have no common class
             raise EngineError(f"onnx: {label} is refused: {last_words(error)}") from error
-        if provider[0] not in self._session.get_providers():
-            raise EngineError(f"onnx: {device} can't be used by this onnxruntime", hint="See its own warnings above")
         self.info = BackendInfo("onnx", f"{device} ({name})", precision, 1 if device == "cpu" else 4)
 
     def infer(self, frames: Image) -> NDArray[Any]:

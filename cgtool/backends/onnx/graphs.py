@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cgtool.backends.base import GeneratorSource
 from cgtool.backends.manifest import EngineFile, find_engines
+from cgtool.backends.sample import Promise
 from cgtool.config import EnginePrecision, cache_dir
 from cgtool.errors import EngineError
 from cgtool.extras import require
@@ -29,12 +30,14 @@ class Graph:
         precision: The type that its convolutions are written in: ``fp32`` or ``fp16``.
         notes: Things that were done to have it.
         warnings: Reasons why it could not be kept.
+        promise: Of the ONNX engine that it is taken from, if it is.
     """
 
     onnx: bytes
     precision: EnginePrecision
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    promise: Promise | None = None
 
 
 def onnx_graph(source: GeneratorSource, *, half: bool = True) -> Graph:
@@ -63,7 +66,7 @@ def onnx_graph(source: GeneratorSource, *, half: bool = True) -> Graph:
             warnings.append(str(error))
             continue
         logger.debug("%s: the graph is that of %s", source.label, engine.manifest_path)
-        return Graph(data, engine.manifest.precision, warnings=tuple(warnings))
+        return Graph(data, engine.manifest.precision, (), tuple(warnings), engine.promise)
     folder = cache_dir() / "graphs"
     prefix = f"{source.key}-"
     cached = _read_verified(folder, prefix)

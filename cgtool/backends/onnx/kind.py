@@ -7,6 +7,7 @@ from typing import Literal
 
 from cgtool.backends.base import Engine
 from cgtool.backends.kind import Kind
+from cgtool.backends.onnx import devices
 from cgtool.backends.onnx.backend import ONNXBackend
 from cgtool.backends.onnx.graphs import onnx_graph
 from cgtool.backends.spec import Built, EngineSpec, Progress
@@ -16,6 +17,14 @@ from cgtool.pictures import Image
 
 class ONNX(Kind):
     """Graphs for ONNX Runtime."""
+
+    def missing(self, device: str) -> str | None:
+        """The plugin that leads to the device."""
+        return devices.missing(device)
+
+    def driver(self, device: str) -> str:
+        """ONNX Runtime and its plugin drive what the system's driver opens."""
+        return f"{super().driver(device)} {devices.versions(device)}"
 
     def arithmetic(self, device: str, asked: EnginePrecision | Literal["auto"]) -> EnginePrecision:
         """A graph that is made on the fly is FP32, whatever is asked for: the CPU computes in that anyway."""
@@ -35,7 +44,7 @@ class ONNX(Kind):
         """Open a graph that is exported if need be (see `cgtool.backends.kind.Kind.open_source`)."""
         graph = onnx_graph(spec.source, half=False)
         backend = ONNXBackend(graph.onnx, label=spec.source.label, precision=graph.precision, device=device)
-        backend.notes, backend.warnings = graph.notes, graph.warnings
+        backend.notes, backend.warnings, backend.promise = graph.notes, graph.warnings, graph.promise
         return backend
 
 

@@ -75,7 +75,7 @@ class OpenVINOBackend(Engine):
         if engine is None:
             graph = onnx_graph(source)
             engine = [graph.onnx]
-            self.notes, self.warnings = list(graph.notes), list(graph.warnings)
+            self.notes, self.warnings, self.promise = list(graph.notes), list(graph.warnings), graph.promise
         blobs = cache_dir() / "openvino"
         with contextlib.suppress(OSError):  # without blobs each start compiles anew: 0.1 s
             blobs.mkdir(parents=True, exist_ok=True)

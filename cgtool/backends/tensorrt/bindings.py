@@ -41,17 +41,9 @@ def load_tensorrt() -> ModuleType:
     Raises:
         EngineError: It is not installed, or of a version that is not supported.
     """
-    try:
+    with _imported("tensorrt"):
         import tensorrt
-    except (ImportError, OSError) as error:  # on Windows a missing library is an OSError
-        raise EngineError(f"tensorrt can't be imported: {error}", hint="Run: pip install 'cgtool[tensorrt]'") from error
-    if not _OLDEST <= _numbers(tensorrt.__version__) < _UNKNOWN:
-        raise EngineError(
-            f"TensorRT {tensorrt.__version__} is not supported: 10.12 or newer and 11 are",
-            hint="Run: pip install --upgrade 'cgtool[tensorrt]'",
-        )
-    module: ModuleType = tensorrt
-    return module
+    return _supported(tensorrt, "TensorRT", _OLDEST, _UNKNOWN, "10.12 or newer and 11 are")
 
 
 def load_tensorrt_rtx() -> ModuleType:
@@ -60,18 +52,27 @@ def load_tensorrt_rtx() -> ModuleType:
     Raises:
         EngineError: It is not installed, or of a version that is not supported.
     """
-    try:
+    with _imported("tensorrt-rtx"):
         import tensorrt_rtx
+    return _supported(tensorrt_rtx, "TensorRT for RTX", _OLDEST_RTX, _UNKNOWN_RTX, "1.7 or newer is")
+
+
+@contextmanager
+def _imported(package: str) -> Iterator[None]:
+    """Say which package is missing, and how to have it."""
+    try:
+        yield
     except (ImportError, OSError) as error:  # on Windows a missing library is an OSError
-        raise EngineError(
-            f"tensorrt-rtx can't be imported: {error}", hint="Run: pip install 'cgtool[tensorrt-rtx]'"
-        ) from error
-    if not _OLDEST_RTX <= _numbers(tensorrt_rtx.__version__) < _UNKNOWN_RTX:
-        raise EngineError(
-            f"TensorRT for RTX {tensorrt_rtx.__version__} is not supported: 1.7 or newer is",
-            hint="Run: pip install --upgrade 'cgtool[tensorrt-rtx]'",
-        )
-    module: ModuleType = tensorrt_rtx
+        hint = f"Run: pip install 'cgtool[{package}]'"
+        raise EngineError(f"{package} can't be imported: {error}", hint=hint) from error
+
+
+def _supported(
+    module: ModuleType, title: str, oldest: tuple[int, int], unknown: tuple[int, int], known: str
+) -> ModuleType:
+    if not oldest <= _numbers(module.__version__) < unknown:
+        hint = f"Run: pip install --upgrade 'cgtool[{title.lower().replace(' for ', '-')}]'"
+        raise EngineError(f"{title} {module.__version__} is not supported: {known}", hint=hint)
     return module
 
 

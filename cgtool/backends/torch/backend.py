@@ -1,4 +1,4 @@
-"""PyTorch, on the CPU and on NVIDIA GPUs."""
+"""PyTorch, on the CPU, on NVIDIA GPUs and, never run yet, on Apple's."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class TorchBackend(Engine):
 
     Args:
         source: The generator.
-        device: ``cpu`` or ``cuda:N``.
-        precision: fp16 is for CUDA alone; bf16 on a CPU is fast only if it multiplies bfloat16 in hardware.
+        device: ``cpu``, ``cuda:N`` or ``mps``.
+        precision: fp16 is for GPUs alone; bf16 on a CPU is fast only if it multiplies bfloat16 in hardware.
 
     Raises:
         EngineError: The device is not there, or can't have the precision.
@@ -38,18 +38,20 @@ class TorchBackend(Engine):
     def __init__(self, source: GeneratorSource, device: str = "cpu", precision: EnginePrecision = "fp32") -> None:
         self._label = source.label
         self._device = torch.device(device)
-        on_cpu = self._device.type == "cpu"
+        on_cpu, on_cuda = self._device.type == "cpu", self._device.type == "cuda"
         if precision not in _DTYPES:
             raise EngineError(f"torch: no precision {precision!r}", hint="Use fp32, bf16 or fp16")
         if on_cpu and precision == "fp16":
             raise EngineError("torch: CPUs have no fast fp16", hint="Use --precision bf16 or fp32")
-        if not on_cpu and (self._device.index or 0) >= torch.cuda.device_count():
+        if self._device.type == "mps" and not torch.backends.mps.is_available():
+            raise EngineError("torch: mps can't be used, this PyTorch finds no GPU of Apple's", hint="Use --device cpu")
+        if on_cuda and (self._device.index or 0) >= torch.cuda.device_count():
             reason = "this PyTorch sees no such device" if torch.version.cuda else "this PyTorch is built without CUDA"
             raise EngineError(f"torch: {device} can't be used, {reason}", hint="See https://pytorch.org/get-started")
 
         # Measured: on CPUs oneDNN's own blocked layout is 10-30% faster from NCHW, and instance norm copies NHWC.
         # Tensor cores work in NHWC.
-        layout = torch.contiguous_format if on_cpu else torch.channels_last
+        layout = torch.channels_last if on_cuda else torch.contiguous_format
         dtype = _DTYPES[precision]
         generator = copy.deepcopy(source.load())  # it is cast and moved, and the source may give it again
         if precision != "fp32":
@@ -57,10 +59,10 @@ class TorchBackend(Engine):
         graph = graph_around(generator, source.stride, source.cell, dtype, layout)
         try:
             self._graph: FrameGraph | None = graph.to(self._device).to(memory_format=layout)
-            self._stream = None if on_cpu else torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+            self._stream = torch.cuda.Stream(self._device) if on_cuda else None  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise self._translated(error, "opening") from error
-        name = machine.cpu_name() if on_cpu else torch.cuda.get_device_name(self._device)
+        name = torch.cuda.get_device_name(self._device) if on_cuda else machine.cpu_name()
         # A batch gains nothing on a CPU; on a GPU it fills the small feature maps' launches.
         self.info = BackendInfo("torch", f"{device} ({name})", precision, batch=1 if on_cpu else 4)
 
@@ -72,7 +74,10 @@ class TorchBackend(Engine):
         batch = torch.from_numpy(frames if frames.flags.writeable else frames.copy())
         try:
             with torch.inference_mode():
-                result = self._graph(batch) if self._stream is None else self._on_gpu(self._graph, self._stream, batch)
+                if self._stream is None:
+                    result = self._graph(batch.to(self._device)).cpu()
+                else:
+                    result = self._on_gpu(self._graph, self._stream, batch)
         except (RuntimeError, MemoryError) as error:
             raise self._translated(error, counted(frames.shape)) from error
         return cast(NDArray[Any], result.numpy())

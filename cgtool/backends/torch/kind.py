@@ -16,9 +16,11 @@ class Torch(Kind):
     """The network as PyTorch runs it."""
 
     def arithmetic(self, device: str, asked: EnginePrecision | Literal["auto"]) -> EnginePrecision:
-        """FP16 on a GPU, BF16 on a CPU that multiplies it in hardware, else FP32, unless told otherwise."""
+        """FP16 on NVIDIA's GPUs, BF16 on a CPU that multiplies it in hardware, else FP32, unless told otherwise."""
         if asked != "auto" and asked != "int8":
             return asked
+        if device == "mps":  # where nobody could compare them yet
+            return "fp32"
         if device != "cpu":
             return "fp16"
         return "bf16" if machine.cpu_has_bf16() else "fp32"

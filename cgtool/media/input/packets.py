@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import av
 from av.container import InputContainer
+from av.format import Flags
 from av.packet import Packet
 from av.stream import Stream
 
@@ -19,7 +20,7 @@ _MOST_GAPS = 10_000
 _OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: str | Path) -> InputContainer:
     """Open a file for reading, whatever its name looks like and its metadata is encoded in.
 
     Metadata that is no UTF-8 is given with surrogates.
@@ -28,6 +29,11 @@ def open_container(path: Path) -> InputContainer:
         av.FFmpegError: It can't be opened.
     """
     return cast(InputContainer, av.open(f"file:{path}", "r", **_OPEN_OPTIONS))
+
+
+def clock_may_jump(stream: Stream) -> bool:
+    """Whether a stream's format allows its clock to go on elsewhere in the middle of a file, by FFmpeg's own table."""
+    return bool(stream.container.format.flags & cast(int, Flags.ts_discont.value))
 
 
 def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:

@@ -46,7 +46,9 @@ def write_sidecar(source: Path, indices: Sequence[int], runs: Runs, folder: Path
         wanted = [container.streams[index] for index in indices]
         # NUT keeps every tick; what it has no name for comes from transport streams, which then keep it.
         names = {s.codec_context.codec.canonical_name for s in wanted if s.codec_context is not None}
-        muxer, options = ("mpegts", {"mpegts_copyts": "1"}) if names & _NUT_LACKS else ("nut", {})
+        muxer, options = (
+            ("mpegts", {"mpegts_copyts": "1", "mpegts_m2ts_mode": "1"}) if names & _NUT_LACKS else ("nut", {})
+        )
         path = folder / f"sound.{muxer}"
         options["avoid_negative_ts"] = "disabled"
         with av.open(str(path), "w", format=muxer, options=options) as out:

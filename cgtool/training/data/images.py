@@ -15,10 +15,13 @@ from PIL import Image, ImageOps
 
 from cgtool.errors import CgtoolError, MediaError, UsageError
 from cgtool.media.images import IMAGE_SUFFIXES, MAX_PIXELS, read_image
+from cgtool.training.data.glance import Glance, glance_at
 
 # Pillow reads these as 8-bit grey or RGB, JPEGs at a fraction of their size; all else goes the careful, slower way.
 _PLAIN_MODES = ("RGB", "L")
 _PLAIN_FORMATS = ("JPEG", "WEBP", "BMP")
+_NOBODYS = ("__MACOSX",)
+"""What archives leave behind beside hidden folders."""
 SAMPLES = 4
 """Images of each domain that samples show."""
 
@@ -35,20 +38,25 @@ class Domain:
         folder: Where the images are.
         paths: Images that can be decoded, sorted by their path in the folder.
         unreadable: Files that were skipped, with the reason.
+        skipped: Folders that were skipped: hidden ones, and those of notebooks and archives, that hold images.
+        glances: Of each of ``paths``; empty if nobody looked.
     """
 
     name: str
     folder: Path
     paths: tuple[Path, ...]
     unreadable: tuple[tuple[Path, str], ...] = ()
+    skipped: tuple[Path, ...] = ()
+    glances: tuple[Glance, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @property
     def warnings(self) -> list[str]:
-        """The files that were skipped, in words."""
-        return [f"{path}: skipped, {problem}" for path, problem in self.unreadable]
+        """The files and folders that were skipped, in words."""
+        folders = [f"{folder}: skipped, as hidden folders are" for folder in self.skipped]
+        return [f"{path}: skipped, {problem}" for path, problem in self.unreadable] + folders
 
     def fingerprint(self) -> str:
         """SHA-256 over names and sizes of the images, wherever the folder is. Order and number of draws rest on it."""
@@ -75,19 +83,31 @@ def find_domain(name: str, folder: Path, workers: int) -> Domain:
             path=folder,
             hint="Give a folder with trainA and trainB, or two folders with --a and --b",
         )
-    found = _image_files(folder)
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="check") as executor:
-        problems = list(executor.map(_problem, found))
-    good = tuple(path for path, problem in zip(found, problems, strict=True) if problem is None)
-    bad = tuple((path, problem) for path, problem in zip(found, problems, strict=True) if problem is not None)
-    if not good:
-        why = f"none of its {len(bad)} images can be decoded" if bad else "it holds no images"
+    domain = _look_at_all(name, folder, workers)
+    if not domain.paths:
+        bad = len(domain.unreadable)
+        why = f"none of its {bad} images can be decoded" if bad else "it holds no images"
         raise UsageError(
             f"the domain {name} is empty: {why}",
             path=folder,
             hint=f"Put images there ({', '.join(sorted(IMAGE_SUFFIXES))})",
         )
-    return Domain(name, folder, good, bad)
+    return domain
+
+
+def find_tests(name: str, folder: Path, workers: int) -> Domain:
+    """Find a folder's test images as `find_domain` does; there may be none, and no folder."""
+    return _look_at_all(name, folder, workers) if folder.is_dir() else Domain(name, folder, ())
+
+
+def _look_at_all(name: str, folder: Path, workers: int) -> Domain:
+    found, skipped = _image_files(folder)
+    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="check") as executor:
+        looks = list(executor.map(_look, found))
+    good = [(path, look) for path, look in zip(found, looks, strict=True) if isinstance(look, Glance)]
+    bad = [(path, look) for path, look in zip(found, looks, strict=True) if isinstance(look, str)]
+    paths, glances = zip(*good, strict=True) if good else ((), ())
+    return Domain(name, folder, paths, tuple(bad), skipped, glances)
 
 
 def load_rgb(path: Path, short_side: int | None = None) -> Image.Image:
@@ -167,25 +187,35 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
 
 
-def _image_files(folder: Path) -> list[Path]:
+def _image_files(folder: Path) -> tuple[list[Path], tuple[Path, ...]]:
+    """A folder's images, sorted, and the folders below that hold images but were skipped."""
+    files: list[Path] = []
+    skipped: set[Path] = set()
     try:
-        return sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
+        for path in folder.rglob("*"):
+            if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith(".") or not path.is_file():
+                continue
+            parts = path.relative_to(folder).parts[:-1]
+            hidden = next((n for n, part in enumerate(parts, 1) if part.startswith(".") or part in _NOBODYS), None)
+            if hidden is None:
+                files.append(path)
+            else:
+                skipped.add(folder.joinpath(*parts[:hidden]))
     except OSError as error:
         raise UsageError(f"can't be searched: {error.strerror}", path=folder, hint="Check its permissions") from error
+    return sorted(files), tuple(sorted(skipped))
 
 
-def _problem(path: Path) -> str | None:
+def _look(path: Path) -> Glance | str:
+    """An image at a glance, or what is wrong with it."""
     try:
-        load_rgb(path)
+        picture = load_rgb(path)
+        with Image.open(path) as file:  # its head alone
+            return glance_at(picture, file.mode)
     except CgtoolError as error:
         return error.message
     except Exception as error:  # a decoder raises whatever the damage leads it to; the file is named to the user
         return f"{type(error).__name__}: {error}"
-    return None
 
 
 def scale_to(image: Image.Image, short_side: int) -> Image.Image:
@@ -200,8 +230,8 @@ def scale_to(image: Image.Image, short_side: int) -> Image.Image:
 def first_readable(folder: Path, count: int) -> list[Path]:
     """The first images in a folder, by name, that can be decoded; none if there is no such folder."""
     good: list[Path] = []
-    for path in _image_files(folder) if folder.is_dir() else []:
-        if len(good) < count and _problem(path) is None:
+    for path in _image_files(folder)[0] if folder.is_dir() else []:
+        if len(good) < count and isinstance(_look(path), Glance):
             good.append(path)
     return good
 
@@ -213,6 +243,6 @@ def middle(path: Path, short_side: int, side: int) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def choose_samples(domain: Domain, tests: Path | None) -> tuple[Path, ...]:
-    """The images of a domain that samples show: the first of a folder of tests, or else of the domain itself."""
-    return tuple((first_readable(tests, SAMPLES) if tests is not None else []) or domain.paths[:SAMPLES])
+def choose_samples(domain: Domain, tests: Domain) -> tuple[Path, ...]:
+    """The images of a domain that samples show: the first of its tests, or else of the domain itself."""
+    return tests.paths[:SAMPLES] or domain.paths[:SAMPLES]

@@ -1,4 +1,4 @@
-"""The losses of every step: `metrics.jsonl` and TensorBoard events."""
+"""The losses of every step, and what was judged: `metrics.jsonl` and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from torch.utils.tensorboard import SummaryWriter
 
 from cgtool.errors import CgtoolError
 from cgtool.files import write_whole
+from cgtool.training.judge.judgement import Judgement
+
+_JUDGED = "judged"
+"""A key that only lines of judgements have."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,16 @@ class MetricsLog:
             self._events.add_scalar(f"loss/{name}", value, metrics.step)
         self._events.add_scalar("learning_rate", metrics.learning_rate, metrics.step)
 
+    def write_judgement(self, judgement: Judgement) -> None:
+        """Append a judgement of the last step."""
+        self._file.write(json.dumps(judgement.to_json()) + "\n")
+        if judgement.score is not None:
+            self._events.add_scalar("judged/score", judgement.score, judgement.step)
+        for direction, figures in judgement.reporting.items():
+            for name, value in asdict(figures).items():
+                if value is not None and not name.startswith("unchanged"):
+                    self._events.add_scalar(f"judged/{direction}/{name}", value, judgement.step)
+
     def add_image(self, name: str, pixels: np.ndarray[Any, np.dtype[np.uint8]], step: int) -> None:
         """Add a picture, RGB, uint8, shape (height, width, 3), to TensorBoard."""
         self._events.add_image(name, pixels, step, dataformats="HWC")
@@ -80,6 +94,15 @@ class MetricsLog:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The steps of a `metrics.jsonl`, as they were written; a line that is not whole ends them."""
+    return [line for line in _lines(path) if _JUDGED not in line]
+
+
+def read_judgements(path: Path) -> list[Judgement]:
+    """The judgements of a `metrics.jsonl`, in the order of their steps."""
+    return [Judgement.from_json(line) for line in _lines(path) if _JUDGED in line]
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
     steps: list[dict[str, Any]] = []
     if path.is_file():
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -96,8 +119,9 @@ def cut_metrics(path: Path, step: int) -> None:
     Raises:
         CgtoolError: Steps up to it are missing.
     """
-    kept = [line for line in read_metrics(path) if line["step"] <= step]
-    if [line["step"] for line in kept] != list(range(step - len(kept) + 1, step + 1)):
+    kept = [line for line in _lines(path) if line["step"] <= step]
+    steps = [line["step"] for line in kept if _JUDGED not in line]
+    if steps != list(range(step - len(steps) + 1, step + 1)):
         raise CgtoolError(
             f"the metrics of the first {step} steps are not all there", path=path, hint="Restore it, or remove it"
         )

@@ -17,6 +17,7 @@ from cgtool.files import writing
 from cgtool.models.generator import Generator
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.images import middle
+from cgtool.training.judge.showing import evaluating
 from cgtool.training.losses import translated
 from cgtool.training.parts.layout import normalize
 
@@ -75,22 +76,18 @@ class Sampler:
             RGB, uint8, shape (height, width, 3): A's images at the left, B's at the right.
         """
         there: tuple[Direction, Direction] = ("A_to_B", "B_to_A")
-        training = {direction: net.training for direction, net in generators.items()}
-        for net in generators.values():
-            net.eval()
         halves = []
-        for images, forth, back, name, other in zip(
-            self._images, there, reversed(there), self._names, reversed(self._names), strict=True
-        ):
-            rows = []
-            for real in images:
-                fake = self._translate(generators[forth], real)
-                again, same = (self._translate(generators[back], image) for image in (fake, real))
-                rows.append([_pixels(tensor) for tensor in (real, fake, again, same)])
-            titles = (f"real {name}", f"to {other}", f"back to {name}", f"{name} to {name}")
-            halves.append(_arrange(rows, titles))
-        for direction, net in generators.items():
-            net.train(training[direction])
+        with evaluating(generators.values()):
+            for images, forth, back, name, other in zip(
+                self._images, there, reversed(there), self._names, reversed(self._names), strict=True
+            ):
+                rows = []
+                for real in images:
+                    fake = self._translate(generators[forth], real)
+                    again, same = (self._translate(generators[back], image) for image in (fake, real))
+                    rows.append([_pixels(tensor) for tensor in (real, fake, again, same)])
+                titles = (f"real {name}", f"to {other}", f"back to {name}", f"{name} to {name}")
+                halves.append(_arrange(rows, titles))
         height = max(half.height for half in halves)
         sheet = Image.new("RGB", (sum(half.width for half in halves) + 3 * _GAP, height), "white")
         sheet.paste(halves[0], (0, 0))

@@ -32,7 +32,7 @@ def typed_nodes(serialized: bytes) -> list[tuple[str, list[int]]]:
     return [(node.op_type, [types[name] for name in node.input if name]) for node in graph.node]
 
 
-@pytest.mark.parametrize("name", ["resnet", "resize", "unet", "resnet50", "summer2winter"])
+@pytest.mark.parametrize("name", ["resnet", "resize", "unet", "resnet50", "photo2monet"])
 def test_fp16_has_half_convolutions_and_full_norms(sources: Sources, name: str) -> None:
     nodes = typed_nodes(sources.graph(name, "fp16"))
     convolutions = [types for operator, types in nodes if operator in ("Conv", "ConvTranspose")]
@@ -49,7 +49,7 @@ def test_fp32_has_no_half(sources: Sources) -> None:
 
 
 def test_fp16_is_half_the_size(sources: Sources) -> None:
-    full, half = (len(sources.graph("summer2winter", precision)) for precision in ("fp32", "fp16"))
+    full, half = (len(sources.graph("photo2monet", precision)) for precision in ("fp32", "fp16"))
     assert half < 0.6 * full
 
 

@@ -14,7 +14,7 @@ from tests.backends.onnx.tensorrt_readiness import problems
 from tests.backends.support import Sources
 
 GRAPHS = [
-    *itertools.product(["resnet", "resize", "unet", "summer2winter"], ["fp32", "fp16"]),
+    *itertools.product(["resnet", "resize", "unet", "photo2monet"], ["fp32", "fp16"]),
     pytest.param("resnet50", "fp32", marks=pytest.mark.slow),
     ("resnet50", "fp16"),
 ]

@@ -65,18 +65,18 @@ def graph(sources: Sources) -> bytes:
 
 @pytest.fixture(scope="module")
 def engine(sources: Sources) -> bytes:
-    return build(onnx_of(sources["summer2winter"], "fp16"), SHAPES)
+    return build(onnx_of(sources["photo2monet"], "fp16"), SHAPES)
 
 
 @pytest.fixture
 def backend(engine: bytes) -> Iterator[TensorRTBackend]:
-    with TensorRTBackend(engine, label="summer2winter", shapes=SHAPES) as opened:
+    with TensorRTBackend(engine, label="photo2monet", shapes=SHAPES) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
 def reference(sources: Sources) -> Iterator[TorchBackend]:
-    with TorchBackend(sources["summer2winter"], "cuda:0", "fp32") as opened:
+    with TorchBackend(sources["photo2monet"], "cuda:0", "fp32") as opened:
         yield opened
 
 
@@ -109,7 +109,7 @@ def test_fp32_agrees_with_fp32_pytorch(sources: Sources, clip: NDArray[np.uint8]
 
 def test_an_fp16_graph_gives_an_fp16_engine(sources: Sources, engine: bytes) -> None:
     """Its weights take half the bytes: a silent FP32 engine would not."""
-    full = build(onnx_of(sources["summer2winter"], "fp32"), SHAPES)
+    full = build(onnx_of(sources["photo2monet"], "fp32"), SHAPES)
     assert len(engine) < 0.75 * len(full)
 
 
@@ -144,7 +144,7 @@ def test_closing_gives_the_memory_back(engine: bytes, clip: NDArray[np.uint8]) -
         return total - free
 
     def use() -> None:
-        with TensorRTBackend(engine, label="summer2winter", shapes=SHAPES) as opened:
+        with TensorRTBackend(engine, label="photo2monet", shapes=SHAPES) as opened:
             for _ in range(3):
                 opened.infer(clip[:4])
 
@@ -208,7 +208,7 @@ def test_progress_is_heard_and_cancels(sources: Sources) -> None:
 
     start = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        build(onnx_of(sources["summer2winter"], "fp16"), SHAPES, progress=progress)
+        build(onnx_of(sources["photo2monet"], "fp16"), SHAPES, progress=progress)
     assert len(heard) >= 10
     assert all(0 <= step <= steps for _, step, steps in heard)
     assert time.perf_counter() - start < 60
@@ -219,7 +219,7 @@ def test_it_is_faster_than_pytorch(
     size: tuple[int, int], backend: TensorRTBackend, sources: Sources, clip: NDArray[np.uint8], machine: str
 ) -> None:
     frames = np.ascontiguousarray(np.concatenate([clip, clip])[:8, : size[0], : size[1]])
-    with contextlib.closing(TorchBackend(sources["summer2winter"], "cuda:0", "fp16")) as other:
+    with contextlib.closing(TorchBackend(sources["photo2monet"], "cuda:0", "fp16")) as other:
         times = {one.info.engine: milliseconds(one, frames) for one in (backend, other)}
     print(f"{machine}, {size[0]}x{size[1]}, ms a frame: {times}", file=sys.stderr)
     assert times["tensorrt"] < times["torch"]

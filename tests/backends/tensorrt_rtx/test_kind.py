@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +20,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from cgtool.backends import machine
-from cgtool.backends.manifest import read_manifest
+from cgtool.backends.manifest import EngineFile, read_manifest
 from cgtool.backends.spec import AMPERE_AND_NEWER, BuildOptions, EngineSpec, Progress, Shapes, Target
 from cgtool.backends.table import KINDS
 from cgtool.backends.tensorrt.bindings import load_tensorrt_rtx, log_of
@@ -25,6 +28,7 @@ from cgtool.backends.tensorrt.builder import build_engine
 from cgtool.backends.tensorrt.library import TENSORRT_RTX
 from cgtool.cli.app import cli
 from cgtool.errors import EngineError, UsageError
+from cgtool.tasks.export import Exported, ExportRequest, export, plan
 from tests.backends.support import ENGINES
 from tests.compiled import quick_exports, tiny_model
 
@@ -77,12 +81,16 @@ def test_a_shipped_model_is_parsed_as_it_was_written(path: Path) -> None:
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, log_of(trt).sink)
     assert parser.parse(path.read_bytes())
-    for tensor, name in ((network.get_input(0), "frames"), (network.get_output(0), "translated")):
-        assert (tensor.name, tensor.dtype, tuple(tensor.shape)) == (name, trt.DataType.UINT8, (-1, -1, -1, 3))
+    written = onnx.load(path).graph
+    types = {TensorProto.UINT8: trt.DataType.UINT8, TensorProto.FLOAT16: trt.DataType.HALF, 1: trt.DataType.FLOAT}
+    for tensor, value in ((network.get_input(0), written.input[0]), (network.get_output(0), written.output[0])):
+        shape = tuple(one.dim_value or -1 for one in value.type.tensor_type.shape.dim)
+        assert (tensor.name, tuple(tensor.shape)) == (value.name, shape)
+        assert tensor.dtype == types[value.type.tensor_type.elem_type]
     layers = [network.get_layer(index) for index in range(network.num_layers)]
     convolutions = [layer for layer in layers if layer.type == trt.LayerType.CONVOLUTION]
     norms = [layer for layer in layers if layer.type == trt.LayerType.NORMALIZATION]
-    nodes = [node.op_type for node in onnx.load(path).graph.node]
+    nodes = [node.op_type for node in written.node]
     assert len(convolutions) == nodes.count("Conv") > 0
     assert len(layers) > len(nodes)  # TensorRT splits some, and drops none
     assert {layer.get_output(0).dtype for layer in convolutions} == {trt.DataType.HALF}
@@ -99,7 +107,7 @@ def test_a_shipped_model_is_compiled(path: Path) -> None:
 
     engine = build(path.read_bytes(), SHAPES, progress)
     assert engine[:4] == b"vtrt"
-    assert 1e6 < len(engine) < 3 * path.stat().st_size + 1e6
+    assert 1e6 < len(engine) < 4 * path.stat().st_size + 1e6
     assert heard
 
 
@@ -113,6 +121,63 @@ def test_ctrl_c_ends_a_build() -> None:
     with pytest.raises(KeyboardInterrupt):
         build(SHIPPED[0].read_bytes(), SHAPES, progress)
     assert len(steps) == 50
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from cgtool.backends.spec import BuildOptions, Shapes
+from cgtool.backends.tensorrt.builder import build_engine
+from cgtool.backends.tensorrt.library import TENSORRT_RTX
+
+def progress(phase, step, steps):
+    print(phase, flush=True)
+    return True
+
+shapes = Shapes((1, 144, 256), (1, 256, 456), (4, 720, 1280))
+while True:  # a build takes about a second: the signal comes in the middle of one
+    build_engine(TENSORRT_RTX, Path(sys.argv[1]).read_bytes(), shapes, BuildOptions(), progress=progress)
+"""
+
+
+def test_a_real_ctrl_c_ends_a_real_build() -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(SHIPPED[0])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline(), "the build has begun"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, 130)
+    assert errors.strip().endswith("KeyboardInterrupt")
+
+
+def test_two_exports_of_one_engine_at_once_leave_one_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ())
+    tiny_model(tmp_path / "tiny")
+    request = ExportRequest((str(tmp_path / "tiny"),), format="tensorrt-rtx", output=tmp_path / "out", force=True)
+    with quick_exports():
+        *_, first = export(plan(request, None), request)  # the graph is made once
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(lambda _: list(export(plan(request, None), request))[-1], range(2)))
+    assert all(isinstance(done, Exported) and done.status == "compiled" for done in (first, *both))
+    (manifest,) = (tmp_path / "out" / "tiny").glob("*.engine.json")
+    assert len(EngineFile(manifest, read_manifest(manifest)).read()) == 1
+    assert len(list((tmp_path / "out" / "tiny").iterdir())) == 2
+
+
+def test_no_cache_and_no_folder_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ())
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CGTOOL_CACHE", str(tmp_path / "file"))
+    tiny_model(tmp_path / "tiny")
+    command = ["export", str(tmp_path / "tiny"), "--format", "tensorrt-rtx", "--json"]
+    with quick_exports():
+        compiled, refused = (
+            CliRunner().invoke(cli, [*command, *more]) for more in ([], ["-o", str(tmp_path / "file" / "out")])
+        )
+    assert json.loads(compiled.stdout)["status"] == "compiled"
+    assert (refused.exit_code, json.loads(refused.stdout)["status"]) == (1, "failed")
+    assert "can't be written" in json.loads(refused.stdout)["error"]
 
 
 REFUSED = {

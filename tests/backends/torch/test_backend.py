@@ -64,7 +64,7 @@ def test_the_sources_network_is_left_as_it_is(sources: Sources) -> None:
 
 @pytest.mark.gpu
 def test_out_of_memory_on_the_gpu_leaves_it_usable(sources: Sources) -> None:
-    with TorchBackend(sources["summer2winter"], "cuda:0", "fp32") as backend:
+    with TorchBackend(sources["photo2monet"], "cuda:0", "fp32") as backend:
         with pytest.raises(OutOfMemoryError):
             backend.infer(np.zeros((64, 4320, 7680, 3), np.uint8))
         assert backend.infer(FRAMES).shape == FRAMES.shape

@@ -14,6 +14,7 @@ from cgtool.training.data.images import (
     Domain,
     choose_samples,
     find_domain,
+    find_tests,
     mask_folder,
     mask_of,
     middle,
@@ -25,8 +26,9 @@ from tests.training.toy import write_domains
 def test_samples_are_of_the_tests_where_there_are_some(tmp_path: Path) -> None:
     data = write_domains(tmp_path, count=6)
     domain = find_domain("red", data / "trainA", 1)
-    assert choose_samples(domain, data / "testA") == tuple(sorted((data / "testA").iterdir()))
-    assert choose_samples(domain, data / "none") == choose_samples(domain, None) == domain.paths[:SAMPLES]
+    tests, none = (find_tests("red", data / folder, 1) for folder in ("testA", "none"))
+    assert choose_samples(domain, tests) == tuple(sorted((data / "testA").iterdir()))
+    assert choose_samples(domain, none) == domain.paths[:SAMPLES]
 
 
 def test_the_middle_is_cut_out(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cgtool.errors import CgtoolError
-from cgtool.training.files.metrics import MetricsLog, StepMetrics, cut_metrics, read_metrics
+from cgtool.training.files.metrics import MetricsLog, StepMetrics, cut_metrics, read_judgements, read_metrics
+from tests.training.judge.test_judgement import judgement
 
 
 def metrics(step: int) -> StepMetrics:
@@ -33,6 +34,19 @@ def test_metrics_after_the_checkpoint_are_cut(tmp_path: Path) -> None:
     assert [line["step"] for line in lines] == list(range(1, 10))
     assert [line["D_A"] for line in lines] == [1 / step for step in range(1, 10)]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["metrics.jsonl", "tensorboard"]
+
+
+def test_judgements_stand_among_the_steps_and_are_cut_with_them(tmp_path: Path) -> None:
+    with closing(MetricsLog(tmp_path, 0)) as log:
+        for step in range(1, 7):
+            log.write(metrics(step))
+            if step % 2 == 0:
+                log.write_judgement(judgement(step, probe=step / 10))
+    with closing(MetricsLog(tmp_path, 4)):
+        pass
+    path = tmp_path / "metrics.jsonl"
+    assert [line["step"] for line in read_metrics(path)] == [1, 2, 3, 4]
+    assert read_judgements(path) == [judgement(2, probe=0.2), judgement(4, probe=0.4)]
 
 
 def test_metrics_with_a_gap_are_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from cgtool.models.folder import Defaults, read_model_folder
 from cgtool.models.weights import load_generator
-from cgtool.training.files.model import save_model
+from cgtool.training.files.model import publish_model, save_model, steps_of
 from cgtool.training.parallel import World
 from cgtool.training.state import TrainState
 from tests.training.test_record import record
@@ -43,3 +43,15 @@ def test_another_runs_model_is_moved_aside_and_ones_own_replaced(tmp_path: Path)
     assert save_model(folder, mine, state, {"run": mine.id}) is None
     assert save_model(folder, dataclasses.replace(mine, id="x"), state, {"run": "x"}) == tmp_path / "toy.previous-2"
     assert read_model_folder(tmp_path / "toy.previous-1").provenance["run"] == other.id
+
+
+def test_a_model_that_was_kept_is_published_in_place_of_a_former_one(tmp_path: Path) -> None:
+    state = TrainState(tiny_config(), World(0, 1, torch.device("cpu")))
+    mine, other = record(), record()
+    kept, folder = tmp_path / "best" / "toy", tmp_path / "toy"
+    save_model(kept, mine, state, {"run": mine.id, "steps": 7})
+    save_model(folder, other, state, {"run": other.id})
+    assert publish_model(folder, kept, mine) == tmp_path / "toy.previous-1"
+    assert publish_model(folder, kept, mine) is None
+    assert read_model_folder(folder).weights == read_model_folder(kept).weights
+    assert (steps_of(folder, mine), steps_of(folder, other), steps_of(tmp_path / "none", mine)) == (7, None, None)

@@ -1,0 +1,1 @@
+"""What planes need: chroma where it lies, maps between their cells, arithmetic in fixed point."""

@@ -1,0 +1,1 @@
+"""A long video in segments: planned, made by whoever has a lease, kept with their state, joined."""

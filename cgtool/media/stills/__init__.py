@@ -1,0 +1,1 @@
+"""An image file's metadata, and its pixels whatever their mode."""

@@ -1,0 +1,1 @@
+"""A training judges itself: features, measures, what conversion would show, and the score that keeps the best."""

@@ -1,0 +1,29 @@
+"""Looking at a folder of data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cgtool.errors import CgtoolError, UsageError
+from cgtool.tasks.check_data import check_data
+from tests.training.toy import write_domains
+
+
+def test_a_folder_is_looked_at_and_shown(tmp_path: Path) -> None:
+    data = write_domains(tmp_path / "toy")
+    check = check_data(data, tmp_path / "sheet.jpg")
+    assert [len(domain) for domain in check.domains] == [6, 6, 2, 1]
+    with Image.open(tmp_path / "sheet.jpg") as sheet:
+        assert sheet.width > 1000
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such folder"):
+        check_data(tmp_path / "none")
+    data = write_domains(tmp_path / "toy")
+    (tmp_path / "file").touch()
+    with pytest.raises(CgtoolError, match=r"sheet\.jpg: can't be written"):
+        check_data(data, tmp_path / "file" / "sheet.jpg")

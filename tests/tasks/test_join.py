@@ -1,0 +1,61 @@
+"""Joining what several machines have made."""
+
+from __future__ import annotations
+
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from cgtool.conversion.pieces.unfinished import WorkFolder
+from cgtool.errors import MediaError, OutputExistsError
+from cgtool.media.joining import Joiner
+from cgtool.tasks.join import join
+from tests.conversion.worker import Flickering, run
+from tests.media.samples import numbered, numbers
+
+
+@pytest.fixture
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An output whose segments are all made, but whose maker was stopped before it joined them."""
+    source = numbered(tmp_path / "a.mp4", 40, sound="sine=440")
+
+    def stopped(self: Joiner) -> None:
+        raise MediaError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Joiner, "join", stopped)
+        target = tmp_path / "b.mp4"
+        run(Flickering(), [str(source)], output=target, segment=1, start=Fraction(1), strength=0, no_audio=True)
+    assert not target.exists()
+    return target
+
+
+def test_joining(output: Path) -> None:
+    joined = join(output)
+    assert (joined.frames, joined.segments, joined.warnings) == (30, 3, ())
+    assert numbers(output) == list(range(10, 40))
+    assert sorted(path.name for path in output.parent.iterdir()) == ["a.mp4", "b.mp4"]
+
+
+def test_what_can_not_be_joined(output: Path, tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="no segments of it are kept here"):
+        join(tmp_path / "other.mp4")
+    work = WorkFolder(output)
+    held = work.take(None)
+    assert held is not None
+    with pytest.raises(MediaError, match="is joining it already"):
+        join(output)
+    held.release()
+    output.touch()
+    with pytest.raises(OutputExistsError):
+        join(output)
+    record = work.path / "00001.json"
+    shutil.move(record, tmp_path / "kept")
+    with pytest.raises(MediaError, match="1 of its 3 segments are missing"):
+        join(output)
+    shutil.move(tmp_path / "kept", record)
+    (tmp_path / "a.mp4").touch()
+    with pytest.raises(MediaError, match="has changed since its segments were made"):
+        join(output, overwrite=True)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from cgtool.media.containers import CarriedStream
+from cgtool.media.input import beside
 from cgtool.media.input.beside import Beside, Source, attached_picture
 from cgtool.media.input.survey import Survey
 from tests.media.identity import pass_through
 from tests.media.input.recordings import LENGTH, RATE, beeps, joined, recording
 from tests.media.probe import make, timestamps
-from tests.media.samples import numbers
+from tests.media.samples import numbered, numbers, samples, tone_seconds
 
 MPEG2 = ("-c:v", "mpeg2video", "-qscale", "4", "-bf", "2", "-c:a", "mp2")
 KINDS = [
@@ -62,12 +63,40 @@ def test_cuts_of_joined_recordings(tmp_path: Path, name: str, start: str | None,
     assert beeps(result) == pytest.approx([beeps(part)[0]] * wanted.count(0), abs=PACKET_SECONDS)
 
 
+LATE = {
+    ".ts": ("-output_ts_offset", "3600"),
+    ".mts": ("-output_ts_offset", "3600", "-f", "mpegts", "-mpegts_m2ts_mode", "1"),
+    ".mkv": ("-output_ts_offset", "3600"),
+    ".mp4": ("-output_ts_offset", "3600"),  # an edit list that waits for an hour
+    ".mov": ("-ss", "0.75"),  # an edit list that hides what lies before
+    ".vob": ("-output_ts_offset", "3600", "-c:v", "mpeg2video", "-qscale", "4", "-r", "25", "-c:a", "mp2"),
+}
+EVERY_SECOND = "aevalsrc='if(gte(mod(t,1),0.5)*lt(mod(t,1),0.75),0.8*sin(2*PI*1000*t),0)':s=48000"
+"""A beep half a second after each full second."""
+
+
+@pytest.mark.parametrize("suffix", LATE)
+def test_cuts_of_a_file_whose_clock_begins_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    monkeypatch.setattr(beside, "_LEAD_SECONDS", 1)  # so that ffmpeg has something to skip
+    coded = ("-preset", "veryfast", "-bf", "2", "-g", "10", "-c:a", "aac")
+    clip = numbered(tmp_path / "clip.mp4", 54, *coded, sound=EVERY_SECOND)
+    source = make(tmp_path / f"late{suffix}", "-i", clip, "-c", "copy", *LATE[suffix])
+    result = tmp_path / "result.mkv"
+    assert pass_through(source, result, start=Fraction(3), end=Fraction(4)) == []
+    begin, sound, rate = samples(result)
+    assert 0 <= begin <= PACKET_SECONDS
+    assert float(begin) + len(sound) / rate == pytest.approx(1, abs=PACKET_SECONDS)
+    pictures = zip(timestamps(result)[0], numbers(result), strict=True)
+    second = next(float(time) for time, number in pictures if number % 10 == 0)
+    assert (tone_seconds(result) - second) % 1 == pytest.approx(0.5, abs=0.004)
+
+
 def test_a_source_as_it_is_needs_one_input(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
-    beside = Beside(Source(path, [CarriedStream(3, ("copy",))]), Survey(), Fraction(0))
-    assert beside.inputs() == ["-i", f"file:{path}"]
-    assert beside.place(3) == "1:3"
-    assert beside.attachments() == []
+    arguments = Beside(Source(path, [CarriedStream(3, ("copy",))]), Survey(), Fraction(0))
+    assert arguments.inputs() == ["-i", f"file:{path}"]
+    assert arguments.place(3) == "1:3"
+    assert arguments.attachments() == []
 
 
 def test_a_cover_picture_is_taken_out(tmp_path: Path) -> None:

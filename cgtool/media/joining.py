@@ -140,7 +140,8 @@ class Joiner(VideoWriter):
                     if stream is None:
                         stream = out.add_stream_from_template(source, opaque=True)
                         stream.time_base = self._schedule.tick
-                        stream.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
+                        if source.sample_aspect_ratio is not None:
+                            stream.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
                         setup = source.codec_context.extradata
                     if source.codec_context.extradata != setup:
                         hint = "Use --no-resume to begin anew"

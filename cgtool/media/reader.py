@@ -27,6 +27,9 @@ from cgtool.media.input.rates import estimated_frames, frame_rate, nominal_rate
 from cgtool.media.input.survey import Survey
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
+from cgtool.media.shape.frames import kind
+from cgtool.media.shape.interlacing import Deinterlace, FieldOrder, field_order
+from cgtool.media.shape.shaping import Shaper
 from cgtool.pictures import Image, Size
 
 _FULL_RANGE_TAG = 2
@@ -54,6 +57,7 @@ class VideoInfo:
         language: Its language, None if the file doesn't say.
         chapters: How many chapters the file has.
         is_default: Whether players choose the stream by themselves.
+        field_order: Which field comes first where frames are interlaced and stay so, None where they are progressive.
         pixel_format: FFmpeg's name of the format that frames have as decoded (see `VideoReader.planar_frames`); None
             where they can be had in RGB only.
         has_vendor_tags: Whether the file has tags that phones write under names of their own (``com.apple...``).
@@ -77,6 +81,7 @@ class VideoInfo:
     language: str | None
     chapters: int
     is_default: bool
+    field_order: FieldOrder | None
     has_vendor_tags: bool
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
@@ -93,6 +98,7 @@ class VideoReader:
         path: The file.
         start: Leave out frames before this many seconds after the file's start.
         end: Leave out frames from this many seconds after the file's start on.
+        deinterlace: What becomes of interlaced frames, see `Deinterlace`.
 
     Attributes:
         info: The stream's properties.
@@ -103,7 +109,12 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        deinterlace: Deinterlace = "auto",
     ) -> None:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
         self._path, self._span = Path(path), (start, end)
@@ -111,7 +122,8 @@ class VideoReader:
         self._small: tuple[Size, Graph] | None = None
         self.warnings = self._decoder.warnings
         try:
-            decoded = self._decoder.frames()
+            self._shaper = Shaper(self._decoder, self._path, deinterlace)
+            decoded = self._shaper.frames()
             first = next(decoded, None)
             if first is None:
                 span = " in the given span" if start is not None or end is not None else ""
@@ -162,7 +174,7 @@ class VideoReader:
     def _describe(self, first: VideoFrame) -> VideoInfo:
         stream, container = self._decoder.stream, self._decoder.container
         width, height = self._orientation.size(first.width, first.height)
-        ratio = stream.sample_aspect_ratio
+        ratio = self._shaper.pixel_shape
         if ratio is not None and ratio > 0:
             ratio = 1 / ratio if self._orientation.transpose else ratio
         origin = self._origin(first)
@@ -180,6 +192,7 @@ class VideoReader:
             language=stream.language,
             chapters=len(container.chapters()),
             is_default=bool(stream.disposition & Disposition.default),
+            field_order=field_order(first) if first.interlaced_frame else None,
             has_vendor_tags=any(name.startswith("com.") for name in container.metadata),
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
             origin_seconds=origin,
@@ -224,7 +237,7 @@ class VideoReader:
 
     def begin_at(self, pts: int) -> None:
         """Go on, or back, to the first frame at or after a timestamp; ``info`` stays as it is."""
-        self._coming = self._decoder.frames_from(pts + self._offset)
+        self._coming = self._shaper.frames_from(pts + self._offset)
 
     def packet_times(self) -> list[tuple[int, bool]]:
         """The timestamp of every packet of the span, and whether decoding can begin there."""
@@ -289,38 +302,25 @@ class VideoReader:
         return round(self.info.origin_seconds / self._decoder.time_base)
 
     def _as_first(self, frame: VideoFrame) -> VideoFrame:
-        """A frame in the size and format of the first one, itself as a rule."""
-        first, key = self._first, _kind(frame)
-        if key == _kind(first):
+        """A frame in the format of the first one, itself as a rule."""
+        first, key = self._first, kind(frame)
+        if key == kind(first):
             return frame
         if key not in self._graphs:
             to_format = ("format", f"pix_fmts={first.format.name}")
-            self._graphs[key] = build_graph(frame, self._decoder.time_base, [*self._scaling(frame), to_format])
+            self._graphs[key] = build_graph(frame, self._decoder.time_base, [to_format])
         return through(self._graphs[key], frame)
 
     def _pixels(self, frame: VideoFrame) -> Image:
-        # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
-        key = _kind(frame)
+        # A stream may change its format midway: every kind of frame has a filter chain of its own.
+        key = kind(frame)
         if key not in self._graphs:
-            self._graphs[key] = self._build_graph(frame)
+            self._graphs[key] = build_graph(frame, self._decoder.time_base, self._colour.decode_filters())
         return self._upright(through(self._graphs[key], frame))
 
     def _upright(self, rgb: VideoFrame) -> Image:
         # PyAV gives a view with the rows' padding where the width needs some.
         return np.ascontiguousarray(self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False)))
-
-    def _build_graph(self, frame: VideoFrame) -> Graph:
-        filters = self._colour.decode_filters()
-        filters[1:1] = self._scaling(frame)
-        return build_graph(frame, self._decoder.time_base, filters)
-
-    def _scaling(self, frame: VideoFrame) -> list[tuple[str, str]]:
-        """Filters to the size of the first frame."""
-        size, first = Size(frame.width, frame.height), Size(self._colour.width, self._colour.height)
-        if size == first:
-            return []
-        self.warnings.append(f"the frame size changes to {size}; scaled to {first}")
-        return [("scale", f"{first.width}:{first.height}:flags=bicubic")]
 
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
@@ -335,7 +335,3 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _kind(frame: VideoFrame) -> tuple[str, int, int]:
-    return frame.format.name, frame.width, frame.height

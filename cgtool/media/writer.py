@@ -274,6 +274,8 @@ def _encoding(
 def _filters(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour, given: str) -> str:
     """ffmpeg's filters for frames that are given in a pixel format."""
     filters = [colour.tag_filter(given)]
+    if info.field_order is not None:
+        filters.append(f"setfield={info.field_order}")
     if given != encoder.pixel_format:
         filters.append(colour.depth_filter())
         filters.append(f"format={encoder.pixel_format}")

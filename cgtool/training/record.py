@@ -28,6 +28,10 @@ def versions() -> dict[str, str]:
     }
 
 
+_PATHS = ("encoder_weights", "distill")
+"""Options that name a file or folder of this machine."""
+
+
 @dataclass(frozen=True)
 class DomainRecord:
     """One domain's images.
@@ -146,7 +150,7 @@ class RunRecord:
             hours: How long the steps took.
         """
         checkpoint = self.in_checkpoint()
-        encoder = self.config.encoder_weights
+        files = {name: value and Path(value).name for name, value in checkpoint["config"].items() if name in _PATHS}
         data = {
             letter: {key: value for key, value in domain.items() if key != "folder"}
             for letter, domain in checkpoint["data"].items()
@@ -159,7 +163,7 @@ class RunRecord:
             "seed": self.config.seed,
             "averaged": averaged,
             "data": data,
-            "config": {**checkpoint["config"], "encoder_weights": encoder and Path(encoder).name},
+            "config": {**checkpoint["config"], **files},
             **{key: checkpoint[key] for key in ("init", "changes", "versions")},
             "command": self.command,
             "hours": round(hours, 2),

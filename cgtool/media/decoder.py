@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from cgtool.errors import MediaError
 from cgtool.media.containers import SourceStream
 from cgtool.media.input.boxes import what_is_missing
+from cgtool.media.input.keys import has_key_ahead
 from cgtool.media.input.packets import open_container, packets
 from cgtool.media.input.rates import time_base, usual_rate
 from cgtool.media.input.survey import Survey, look_through
@@ -76,7 +77,8 @@ class Decoder:
         self.file_start = Fraction(self.container.start_time or 0, av.time_base)
         self.start_seconds = None if start is None else self.file_start + start
         self.end_seconds = None if end is None else self.file_start + end
-        self._wait_for_key = False
+        self._undecodable = 0
+        self._key_ticks: int | None = None
         if start:
             self._seek(self.file_start + start)
 
@@ -96,6 +98,7 @@ class Decoder:
         self.stream.thread_type = "AUTO"
         self.stream.codec_context.flags |= Flags.output_corrupt
         self.time_base = time_base(self.stream)
+        self._wait_for_key, self._at_beginning = False, True
         self._rate = usual_rate(self.stream)
         # AVI has no presentation times. Those that libavformat makes up for B-frames of H.264 are out of order, so
         # frames take the time of the packet that released them, as in the ffmpeg program.
@@ -130,7 +133,7 @@ class Decoder:
                 key_ticks = None if key is None else self._ticks(key)
                 if key_ticks is not None and key_ticks * self.time_base <= latest:
                     self.container.seek(ticks, stream=self.stream)
-                    self._wait_for_key = True
+                    self._wait_for_key, self._at_beginning = True, False
                     return
             except av.FFmpegError:
                 break  # a file that can't seek
@@ -144,7 +147,6 @@ class Decoder:
         """
         # Some way before it, so that what is repaired on the way (missing times, times out of order) is repaired alike.
         time = ticks * self.time_base - _LEAD_SECONDS
-        self._wait_for_key = False
         if self._has_pts and self.survey.seeks and time > self.file_start:
             self._seek(time)
         else:
@@ -161,15 +163,27 @@ class Decoder:
         """The stream's packets on a clock that doesn't jump, from a key frame on."""
         runs = self.survey.runs
         follower = None if runs is None else runs.follow(self.stream.index)
+        begins, self._undecodable, self._key_ticks = self._at_beginning, 0, None
         try:
             for packet in packets(self.container, [self.stream]):
                 if follower is not None and packet.size and follower.move(packet):
-                    self._wait_for_key = True
-                if not self._wait_for_key or packet.is_keyframe:
-                    self._wait_for_key = False
-                    yield packet
+                    begins = self._wait_for_key = True
+                elif self._at_beginning and not packet.is_keyframe:
+                    self._wait_for_key = has_key_ahead(self._path, self.stream)
+                self._at_beginning = False
+                if self._wait_for_key and not packet.is_keyframe:
+                    self._undecodable += begins and packet.size > 0 and self._is_wanted(packet)
+                    continue
+                if self._key_ticks is None:
+                    self._key_ticks = self._ticks(packet)
+                self._wait_for_key = False
+                yield packet
         except av.FFmpegError as error:
             self.warnings.append(f"the file ends early: {_reason(error)}")
+
+    def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
+        ticks = self._ticks(packet)
+        return ticks is None or self._place(ticks) == 0
 
     def packet_times(self) -> Iterator[tuple[int, bool]]:
         """When each packet of the span is shown, in ticks, and whether decoding can begin there. Decodes nothing."""
@@ -187,8 +201,7 @@ class Decoder:
             try:
                 frames = packet.decode()
             except av.FFmpegError:
-                ticks = self._ticks(packet)
-                self.damaged_frames += ticks is None or self._place(ticks) == 0
+                self.damaged_frames += self._is_wanted(packet)
                 errors_in_a_row += 1
                 if errors_in_a_row == _MOST_ERRORS:
                     return
@@ -224,6 +237,9 @@ class Decoder:
                 break
             if place < 0:
                 continue
+            if frame.is_corrupt and self._key_ticks is not None and ticks < self._key_ticks:
+                self._undecodable += 1  # it needs what lies before its key frame
+                continue
             if last is not None and ticks <= last:
                 ticks = last + 1  # no container holds two frames at one time
                 repaired += 1
@@ -237,6 +253,9 @@ class Decoder:
             self.warnings.append(
                 f"{_count(repaired, 'frame')} out of order in the source, moved to a tick after the one before"
             )
+        if self._undecodable:
+            left = _count(self._undecodable, "frame")
+            self.warnings.append(f"begins between key frames: {left} that can't be decoded left out")
         if self.damaged_frames:
             self.warnings.append(f"{_count(self.damaged_frames, 'damaged frame')} in the source")
 

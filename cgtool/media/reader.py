@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-import av
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import SideData
@@ -24,8 +23,13 @@ from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.colour import UNSPECIFIED, Colour, build_graph, is_rgb_format, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
+from cgtool.media.input.rates import estimated_frames, frame_rate, nominal_rate
+from cgtool.media.input.survey import Survey
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
+from cgtool.media.shape.frames import kind
+from cgtool.media.shape.interlacing import Deinterlace, FieldOrder, field_order
+from cgtool.media.shape.shaping import Shaper
 from cgtool.pictures import Image, Size
 
 _FULL_RANGE_TAG = 2
@@ -53,6 +57,7 @@ class VideoInfo:
         language: Its language, None if the file doesn't say.
         chapters: How many chapters the file has.
         is_default: Whether players choose the stream by themselves.
+        field_order: Which field comes first where frames are interlaced and stay so, None where they are progressive.
         pixel_format: FFmpeg's name of the format that frames have as decoded (see `VideoReader.planar_frames`); None
             where they can be had in RGB only.
         has_vendor_tags: Whether the file has tags that phones write under names of their own (``com.apple...``).
@@ -60,6 +65,7 @@ class VideoInfo:
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
             if there is one, the file's start where its clock is far off (broadcast recordings) or negative.
         begin_seconds: When the first frame is shown, counted from there.
+        survey: What is known of the file's clock.
     """
 
     width: int
@@ -75,10 +81,12 @@ class VideoInfo:
     language: str | None
     chapters: int
     is_default: bool
+    field_order: FieldOrder | None
     has_vendor_tags: bool
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
     begin_seconds: Fraction
+    survey: Survey
 
 
 class VideoReader:
@@ -90,6 +98,7 @@ class VideoReader:
         path: The file.
         start: Leave out frames before this many seconds after the file's start.
         end: Leave out frames from this many seconds after the file's start on.
+        deinterlace: What becomes of interlaced frames, see `Deinterlace`.
 
     Attributes:
         info: The stream's properties.
@@ -100,7 +109,12 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        deinterlace: Deinterlace = "auto",
     ) -> None:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
         self._path, self._span = Path(path), (start, end)
@@ -108,7 +122,8 @@ class VideoReader:
         self._small: tuple[Size, Graph] | None = None
         self.warnings = self._decoder.warnings
         try:
-            decoded = self._decoder.frames()
+            self._shaper = Shaper(self._decoder, self._path, deinterlace)
+            decoded = self._shaper.frames()
             first = next(decoded, None)
             if first is None:
                 span = " in the given span" if start is not None or end is not None else ""
@@ -159,30 +174,17 @@ class VideoReader:
     def _describe(self, first: VideoFrame) -> VideoInfo:
         stream, container = self._decoder.stream, self._decoder.container
         width, height = self._orientation.size(first.width, first.height)
-        ratio = stream.sample_aspect_ratio
+        ratio = self._shaper.pixel_shape
         if ratio is not None and ratio > 0:
             ratio = 1 / ratio if self._orientation.transpose else ratio
-        rate = stream.average_rate or None
-        seconds = None if stream.duration is None else stream.duration * self._decoder.time_base
-        if seconds is None and container.duration is not None:
-            seconds = Fraction(container.duration, av.time_base)
-        file_start = self._decoder.file_start
-        start, end = self.span_seconds
-        whole = start is None and end is None
-        if seconds is not None and not whole:
-            begin = start if start is not None else file_start
-            seconds = min(file_start + seconds, end or file_start + seconds) - begin
-        estimate = stream.frames if whole and stream.frames else None
-        if estimate is None and seconds is not None and rate is not None:
-            estimate = max(1, round(seconds * rate))
         origin = self._origin(first)
         return VideoInfo(
             width=width,
             height=height,
             time_base=self._decoder.time_base,
-            average_rate=rate,
-            nominal_rate=stream.guessed_rate or rate,
-            estimated_frames=estimate,
+            average_rate=frame_rate(stream),
+            nominal_rate=nominal_rate(stream),
+            estimated_frames=estimated_frames(stream, self._decoder.survey.frames, *self._span),
             sample_aspect_ratio=ratio or None,
             colour=replace(self._colour, width=width, height=height),
             pixel_format=self._planar_format(first),
@@ -190,10 +192,12 @@ class VideoReader:
             language=stream.language,
             chapters=len(container.chapters()),
             is_default=bool(stream.disposition & Disposition.default),
+            field_order=field_order(first) if first.interlaced_frame else None,
             has_vendor_tags=any(name.startswith("com.") for name in container.metadata),
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
             origin_seconds=origin,
             begin_seconds=(first.pts or 0) * self._decoder.time_base - origin,
+            survey=self._decoder.survey,
         )
 
     def _origin(self, first: VideoFrame) -> Fraction:
@@ -233,11 +237,11 @@ class VideoReader:
 
     def begin_at(self, pts: int) -> None:
         """Go on, or back, to the first frame at or after a timestamp; ``info`` stays as it is."""
-        self._coming = self._decoder.frames_from(pts + self._offset)
+        self._coming = self._shaper.frames_from(pts + self._offset)
 
     def packet_times(self) -> list[tuple[int, bool]]:
         """The timestamp of every packet of the span, and whether decoding can begin there."""
-        with closing(Decoder(self._path, *self._span)) as decoder:
+        with closing(Decoder(self._path, *self._span, self.info.survey)) as decoder:
             return [(ticks - self._offset, is_key) for ticks, is_key in decoder.packet_times()]
 
     def streams(self) -> list[SourceStream]:
@@ -298,38 +302,25 @@ class VideoReader:
         return round(self.info.origin_seconds / self._decoder.time_base)
 
     def _as_first(self, frame: VideoFrame) -> VideoFrame:
-        """A frame in the size and format of the first one, itself as a rule."""
-        first, key = self._first, _kind(frame)
-        if key == _kind(first):
+        """A frame in the format of the first one, itself as a rule."""
+        first, key = self._first, kind(frame)
+        if key == kind(first):
             return frame
         if key not in self._graphs:
             to_format = ("format", f"pix_fmts={first.format.name}")
-            self._graphs[key] = build_graph(frame, self._decoder.time_base, [*self._scaling(frame), to_format])
+            self._graphs[key] = build_graph(frame, self._decoder.time_base, [to_format])
         return through(self._graphs[key], frame)
 
     def _pixels(self, frame: VideoFrame) -> Image:
-        # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
-        key = _kind(frame)
+        # A stream may change its format midway: every kind of frame has a filter chain of its own.
+        key = kind(frame)
         if key not in self._graphs:
-            self._graphs[key] = self._build_graph(frame)
+            self._graphs[key] = build_graph(frame, self._decoder.time_base, self._colour.decode_filters())
         return self._upright(through(self._graphs[key], frame))
 
     def _upright(self, rgb: VideoFrame) -> Image:
         # PyAV gives a view with the rows' padding where the width needs some.
         return np.ascontiguousarray(self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False)))
-
-    def _build_graph(self, frame: VideoFrame) -> Graph:
-        filters = self._colour.decode_filters()
-        filters[1:1] = self._scaling(frame)
-        return build_graph(frame, self._decoder.time_base, filters)
-
-    def _scaling(self, frame: VideoFrame) -> list[tuple[str, str]]:
-        """Filters to the size of the first frame."""
-        size, first = Size(frame.width, frame.height), Size(self._colour.width, self._colour.height)
-        if size == first:
-            return []
-        self.warnings.append(f"the frame size changes to {size}; scaled to {first}")
-        return [("scale", f"{first.width}:{first.height}:flags=bicubic")]
 
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
@@ -344,7 +335,3 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _kind(frame: VideoFrame) -> tuple[str, int, int]:
-    return frame.format.name, frame.width, frame.height

@@ -16,6 +16,7 @@ from cgtool.training.data.batches import Batches
 from cgtool.training.data.check import DataCheck, look_at_data
 from cgtool.training.data.images import choose_samples, spread
 from cgtool.training.files.checkpoints import Checkpoints
+from cgtool.training.files.loggers import DEFAULT_LOGGERS, check_loggers
 from cgtool.training.files.samples import Sampler
 from cgtool.training.files.warmstart import check_save_init, save_init
 from cgtool.training.judge import features
@@ -55,6 +56,7 @@ class TrainRequest:
         init: Warm start to begin a new run with.
         save_init: Where a warm start is written when the training ends or stops.
         allow_change: Go on even where that is not exact.
+        logger: Names of the loggers that are told of the metrics, besides `metrics.jsonl`.
         synonyms: Other names of the domains, by domain, for ``convert --to``.
         command: How it was asked for, to be recorded.
     """
@@ -77,6 +79,7 @@ class TrainRequest:
     init: Path | None = None
     save_init: Path | None = None
     allow_change: bool = False
+    logger: tuple[str, ...] = DEFAULT_LOGGERS
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     command: str | None = None
 
@@ -160,7 +163,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
         `Looking`, `Prepared`, then the progress, then `Finished`; in a process that is not the main one, nothing.
 
     Raises:
-        UsageError: The images, the names or the folders won't do, or a change would not be exact.
+        UsageError: The images, the names or the folders won't do, a package is missing, or a change would not be exact.
         ModelError: A checkpoint or warm start is damaged or of another architecture.
         CgtoolError: The training diverged, or a file can no longer be read or written.
         KeyboardInterrupt: SIGINT; all is saved.
@@ -169,6 +172,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
     check_name(request.name)
     check_domains(request.domains)
     check_synonyms(request.domains, request.synonyms)
+    check_loggers(request.logger)
     if request.save_init is not None:
         check_save_init(request.save_init)
     _check_teacher(request)
@@ -278,6 +282,7 @@ def _train(
                 sampler,
                 judge=judge,
                 keep_best=request.keep_best,
+                loggers=request.logger,
             )
             stack.enter_context(outputs)
             outputs.show_data(data)

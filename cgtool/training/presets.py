@@ -38,7 +38,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "rims_weight": 0.0, "colour_weight": 0.0,
     },
     "student": {
-        **_MAPS, "ngf": 8, "blocks": 4, "map_stride": 8, "gan_weight": 0.0, "cycle_weight": 0.0,
+        **_MAPS, "ngf": 8, "blocks": 4, "knots": 3, "gan_weight": 0.0, "cycle_weight": 0.0,
         "evenness_weight": 0.0, "rims_weight": 0.0, "range_weight": 0.0, "colour_weight": 0.0, "diff_augment": False,
         "discriminator": "pixel", "lr": 2e-3, "batch": 4, "load_size": 256, "zoom": 1.8,
     },

@@ -154,6 +154,7 @@ class _Run:
         self._clip, self._work, self._part = clip, work, part
         self._stands_at: int | None = 0  # the segment that the passage comes to next
         self._made = 0
+        self._busy: Counter[str] = Counter()  # with what was made
 
     def run(self) -> Generator[Advanced, None, Outcome]:
         work = self._work
@@ -214,7 +215,7 @@ class _Run:
 
             with stages_beside_each_other(), closing(passage.pipeline(end, write, writer.abort).run()) as running:
                 for progress in running:
-                    busy = dict(progress.busy_seconds)
+                    busy = dict(self._busy + Counter(progress.busy_seconds))
                     yield replace(advanced, frames=advanced.frames + progress.items, busy_seconds=busy)
             if not lease.is_held:
                 logger.debug("%s: segment %d was taken over by somebody else", work.path, number)
@@ -224,6 +225,7 @@ class _Run:
         warnings = (*clip.reader.warnings, *clip.network.warnings, *writer.warnings)
         work.keep(number, Segment(progress.items, first, warnings, progress.busy_seconds), passage.state())
         self._made += progress.items
+        self._busy.update(progress.busy_seconds)
         self._stands_at = number + 1
 
     def _go_to(self, number: int) -> Iterator[Advanced]:

@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
-from cgtool.media.containers import SourceStream
+from cgtool.media.containers import UNKNOWN, SourceStream
 from cgtool.media.input.boxes import what_is_missing
 
 _MOST_ERRORS = 1000
@@ -336,6 +336,6 @@ def source_stream(stream: Stream) -> SourceStream:
 
 def _codec_name(context: CodecContext | None) -> str:
     if context is None:  # attachments, and codecs that PyAV doesn't know
-        return "unknown"
+        return UNKNOWN
     name = context.codec.canonical_name
     return "aac_adts" if name == "aac" and not context.extradata else name

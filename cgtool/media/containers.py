@@ -40,6 +40,7 @@ class Container:
         other_video: Codecs of further video streams and cover pictures that are copied.
         attachments: Whether fonts and other attached files fit.
         chapters: Whether chapters fit.
+        timecode: Whether a timecode fits.
         languages: Language codes of ISO 639-2 that FFmpeg writes only in another spelling, and that spelling.
         clock: Ticks that frames are laid on: ``source`` (its own), ``frames`` (a tick per frame, at the source's
             nominal rate) or ``centiseconds``. All but the first begin at 0, picture and sound alike.
@@ -54,6 +55,7 @@ class Container:
     other_video: frozenset[str] = frozenset()
     attachments: bool = False
     chapters: bool = False
+    timecode: bool = False
     languages: Mapping[str, str] = field(default_factory=dict)
     clock: Literal["source", "frames", "centiseconds"] = "source"
 
@@ -86,6 +88,7 @@ _MP4 = Container(
     subtitles={**_TO_MOV_TEXT, "dvd_subtitle": "copy"},
     other_video=frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "png"}),
     chapters=True,
+    timecode=True,
 )
 _MOV = Container(
     name="QuickTime",
@@ -96,6 +99,7 @@ _MOV = Container(
     subtitles=_TO_MOV_TEXT,
     other_video=frozenset({"h264", "hevc", "prores", "mpeg4", "mjpeg", "png"}),
     chapters=True,
+    timecode=True,
     languages=_MOV_LANGUAGES,
 )
 _MKV = Container(
@@ -114,6 +118,7 @@ _MKV = Container(
     other_video=ANY,
     attachments=True,
     chapters=True,
+    timecode=True,
 )
 _WEBM = Container(
     name="WebM",
@@ -124,6 +129,7 @@ _WEBM = Container(
     subtitles=dict.fromkeys(_TEXT_SUBTITLES, "webvtt") | {"webvtt": "copy"},
     other_video=frozenset({"vp8", "vp9", "av1"}),
     chapters=True,
+    timecode=True,
 )
 _AVI = Container(
     name="AVI",
@@ -165,6 +171,7 @@ class SourceStream:
         kind: ``video``, ``audio``, ``subtitle``, ``attachment`` or ``data``.
         codec: FFmpeg's name of the codec, or ``UNKNOWN``; ``aac_adts`` for AAC as transport streams have it.
         is_default: Whether players choose it by themselves.
+        is_timecode: Its timecode is carried as a property of the converted stream.
         is_picture: A cover picture, not a moving one.
         language: Its code (ISO 639-2), None if the file doesn't say.
         file_name: Of an attached file or a cover picture, None if the file doesn't say.
@@ -176,6 +183,7 @@ class SourceStream:
     codec: str
     is_default: bool = False
     is_picture: bool = False
+    is_timecode: bool = False
     language: str | None = None
     file_name: str | None = None
     begin_seconds: Fraction | None = None
@@ -284,6 +292,8 @@ def _carry_one(stream: SourceStream, container: Container) -> tuple[tuple[str, .
         return (), lost
     if stream.kind == "attachment":
         return (("copy",), None) if container.attachments else ((), lost)
+    if stream.is_timecode:
+        return (), None if container.timecode else f"left out, {container.name} can't hold its timecode"
     if stream.codec == "bin_data":  # where MP4 keeps the titles of its chapters, which are carried as such
         return (), None
     return (), "left out, data streams are not carried"

@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from cgtool.errors import MediaError
 from cgtool.media.containers import UNKNOWN, SourceStream
 from cgtool.media.input.boxes import what_is_missing
+from cgtool.media.input.timecode import find_timecode
 
 _MOST_ERRORS = 1000
 """Give up on a stream after this many packets in a row that won't decode: it is damaged beyond use."""
@@ -327,6 +328,7 @@ def source_stream(stream: Stream) -> SourceStream:
         kind=stream.type,
         codec=_codec_name(cast(CodecContext | None, stream.codec_context)),
         is_default=bool(stream.disposition & Disposition.default),
+        is_timecode=stream.type == "data" and find_timecode([stream.metadata]) is not None,
         is_picture=bool(stream.disposition & Disposition.attached_pic),
         language=stream.language,
         file_name=readable(stream.metadata.get("filename", "")) or None,

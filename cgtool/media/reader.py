@@ -24,6 +24,7 @@ from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.colour import Colour, build_graph, colour_of, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
+from cgtool.media.input.timecode import timecode_at
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
 from cgtool.media.shape.alpha import Transparency, has_alpha
@@ -58,6 +59,7 @@ class VideoInfo:
         language: Its language, None if the file doesn't say.
         chapters: How many chapters the file has.
         is_default: Whether players choose the stream by themselves.
+        timecode: The first frame's, None if the file has none.
         last_frame: When the last frame is shown and for how long, None if the file doesn't say.
         loops: How often a GIF is repeated, see `loop_count`; None of other files.
         field_order: Which field comes first where frames are interlaced and stay so, None where they are progressive.
@@ -83,6 +85,7 @@ class VideoInfo:
     language: str | None
     chapters: int
     is_default: bool
+    timecode: str | None
     last_frame: LastFrame | None
     loops: int | None
     field_order: FieldOrder | None
@@ -192,6 +195,7 @@ class VideoReader:
             language=stream.language,
             chapters=len(container.chapters()),
             is_default=bool(stream.disposition & Disposition.default),
+            timecode=timecode_at(container, stream, None if start is None else first.pts),
             last_frame=last_frame(self._path, stream.index, end),
             loops=loop_count(self._path) if container.format.name == "gif" else None,
             field_order=field_order(first) if first.interlaced_frame else None,

@@ -258,6 +258,8 @@ def _arguments(
             if not encoder.copies:
                 arguments += _encoding(number, container, encoder, filters, colour, clock)
             origin = info.origin_seconds + clock.moved_seconds
+            if info.timecode is not None:
+                arguments += [f"-metadata:s:{number}", f"timecode={info.timecode}", "-metadata", "timecode="]
             arguments += lasting_arguments(number, container, info.last_frame, info.loops, origin)
             arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -260,6 +259,9 @@ def _arguments(
         arguments += ["-movflags", "+faststart+use_metadata_tags" if info.has_vendor_tags else "+faststart"]
         if encoder.name.startswith(("libx265", "hevc")):
             arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
+    if container.muxer == "avi":
+        # A codec's priming before 0 would push back the picture, all of it but the first frame.
+        arguments += ["-avoid_negative_ts", "disabled"]
     if container.muxer == "avi" and encoder.name == "libx264":
         arguments += ["-bf", "0"]  # AVI has no room for the reordering that B-frames need
     return arguments

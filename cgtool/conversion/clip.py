@@ -23,11 +23,12 @@ from cgtool.errors import EncoderError
 from cgtool.media.containers import CONTAINERS, CarriedStream, Container, carry
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.hdr import carry_metadata
+from cgtool.media.input.beside import Source
 from cgtool.media.joining import Joiner, Piece
 from cgtool.media.planes import depth_of, keeps_colours
 from cgtool.media.reader import VideoReader
 from cgtool.media.shape.interlacing import keep_fields
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.writer import VideoWriter
 from cgtool.pictures import Size
 
 logger = logging.getLogger(__name__)

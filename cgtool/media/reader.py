@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-import av
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import SideData
@@ -24,6 +23,8 @@ from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.colour import Colour, build_graph, colour_of, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
+from cgtool.media.input.rates import estimated_frames, frame_rate, nominal_rate
+from cgtool.media.input.survey import Survey
 from cgtool.media.input.timecode import timecode_at
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
@@ -70,6 +71,7 @@ class VideoInfo:
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
             if there is one, the file's start where its clock is far off (broadcast recordings) or negative.
         begin_seconds: When the first frame is shown, counted from there.
+        survey: What is known of the file's clock.
     """
 
     width: int
@@ -93,6 +95,7 @@ class VideoInfo:
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
     begin_seconds: Fraction
+    survey: Survey
 
 
 class VideoReader:
@@ -167,27 +170,14 @@ class VideoReader:
         ratio = self._shaper.pixel_shape
         if ratio is not None and ratio > 0:
             ratio = 1 / ratio if self._orientation.transpose else ratio
-        rate = stream.average_rate or None
-        seconds = None if stream.duration is None else stream.duration * self._decoder.time_base
-        if seconds is None and container.duration is not None:
-            seconds = Fraction(container.duration, av.time_base)
-        file_start = self._decoder.file_start
-        start, end = self.span_seconds
-        whole = start is None and end is None
-        if seconds is not None and not whole:
-            begin = start if start is not None else file_start
-            seconds = min(file_start + seconds, end or file_start + seconds) - begin
-        estimate = stream.frames if whole and stream.frames else None
-        if estimate is None and seconds is not None and rate is not None:
-            estimate = max(1, round(seconds * rate))
         origin = self._origin(first)
         return VideoInfo(
             width=width,
             height=height,
             time_base=self._decoder.time_base,
-            average_rate=rate,
-            nominal_rate=stream.guessed_rate or rate,
-            estimated_frames=estimate,
+            average_rate=frame_rate(stream),
+            nominal_rate=nominal_rate(stream),
+            estimated_frames=estimated_frames(stream, self._decoder.survey.frames, *self._span),
             sample_aspect_ratio=ratio or None,
             colour=replace(self._colour, width=width, height=height),
             pixel_format=self._planar_format(first),
@@ -195,14 +185,15 @@ class VideoReader:
             language=stream.language,
             chapters=len(container.chapters()),
             is_default=bool(stream.disposition & Disposition.default),
-            timecode=timecode_at(container, stream, None if start is None else first.pts),
-            last_frame=last_frame(self._path, stream.index, end),
+            timecode=timecode_at(container, stream, None if self.span_seconds[0] is None else first.pts),
+            last_frame=last_frame(self._path, stream.index, self.span_seconds[1]),
             loops=loop_count(self._path) if container.format.name == "gif" else None,
             field_order=field_order(first) if first.interlaced_frame else None,
             has_vendor_tags=any(name.startswith("com.") for name in container.metadata),
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
             origin_seconds=origin,
             begin_seconds=(first.pts or 0) * self._decoder.time_base - origin,
+            survey=self._decoder.survey,
         )
 
     def _origin(self, first: VideoFrame) -> Fraction:
@@ -246,7 +237,7 @@ class VideoReader:
 
     def packet_times(self) -> list[tuple[int, bool]]:
         """The timestamp of every packet of the span, and whether decoding can begin there."""
-        with closing(Decoder(self._path, *self._span)) as decoder:
+        with closing(Decoder(self._path, *self._span, self.info.survey)) as decoder:
             return [(ticks - self._offset, is_key) for ticks, is_key in decoder.packet_times()]
 
     def streams(self) -> list[SourceStream]:

@@ -13,7 +13,7 @@ from av.stream import Stream
 from PIL import Image
 
 from cgtool.media.containers import Container
-from cgtool.media.decoder import open_container
+from cgtool.media.input.packets import open_container
 
 _STATE_DURATIONS = frozenset({"gif", "mov", "matroska"})
 """Formats that say how long a frame lasts, by the beginnings of FFmpeg's names; others leave it to the rate."""

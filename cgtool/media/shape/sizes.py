@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cgtool.media.colour import build_graph, through
-from cgtool.media.decoder import open_container
+from cgtool.media.input.packets import open_container
 from cgtool.media.shape.frames import alike, kind
 from cgtool.pictures import Size
 

@@ -26,7 +26,7 @@ def test_frames_come_progressive_and_of_one_size_from_any_time_on(tmp_path: Path
     whole = list(shaper.frames())
     assert {(frame.width, frame.height) for frame in whole} == {(160, 96)}
     assert len(whole) == len(list(Decoder(path, None, None).frames())) >= 59
-    assert decoder.warnings[0] == NOTE
+    assert NOTE in decoder.warnings
     assert shaper.pixel_shape == Fraction(1)
     begin = whole[30].pts
     assert begin is not None

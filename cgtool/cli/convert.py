@@ -160,6 +160,8 @@ class EveryType(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what an earlier run has kept.")
 @click.option("--part", metavar="I/N", help="Begin with the I-th N-th of the segments: others work on the rest.")
+@click.option("--ray", metavar="HOST:PORT|local", help="A Ray cluster does the work, each segment where there is room.")
+@click.option("--ray-send-files", is_flag=True, help="Its machines share no disk: files go through Ray.")
 @click.option(
     "--list-unfinished",
     metavar="DIR",

@@ -88,5 +88,6 @@ def _teachers(folder: Path, device: torch.device) -> dict[Direction, Generator]:
     model = read_model_folder(folder)
     teachers = {direction: load_generator(model, direction) for direction in DIRECTIONS}
     for net in teachers.values():
-        net.to(device=device, memory_format=memory_format(device)).requires_grad_(False)  # type: ignore[call-overload]
+        net.to(device=device, dtype=torch.get_default_dtype(), memory_format=memory_format(device))  # type: ignore[call-overload]
+        net.requires_grad_(False)
     return teachers

@@ -16,7 +16,7 @@ from cgtool.errors import UsageError
 from cgtool.training.networks import DISCRIMINATORS, GENERATORS, Network
 from cgtool.training.options import build, check_options, flat, option, options_of
 
-GanLoss = Literal["lsgan", "bce", "hinge"]
+GanLoss = Literal["lsgan", "bce", "hinge", "relativistic"]
 CycleLoss = Literal["l1", "l2"]
 Upsampling = Literal["transposed", "resize"]
 Augment = Literal["none", "color"]
@@ -34,7 +34,8 @@ class Objective:
     `cgtool.training.losses` has the losses that the weights are of. A weight of 0 leaves its loss out.
     """
 
-    # Least squares (Mao et al. 2017), cross-entropy (Goodfellow et al. 2014), hinge (Lim and Ye 2017).
+    # Least squares (Mao et al. 2017), cross-entropy (Goodfellow et al. 2014), hinge (Lim and Ye 2017); relativistic
+    # sets each fake against a real image (RpGAN, Jolicoeur-Martineau 2018; R3GAN, Huang et al. 2024).
     gan_loss: GanLoss = option("lsgan", "The adversarial loss.", choices=GAN_LOSSES)
     cycle_loss: CycleLoss = option("l1", "The distance to the reconstruction.", choices=CYCLE_LOSSES)
     # The paper's lambda.

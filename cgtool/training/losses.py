@@ -1,6 +1,6 @@
 """The losses as a list of terms, from which training's sum, `metrics.jsonl`, plots, report and screen derive.
 
-To add a loss, write its `GeneratorTerm`, put it into `TERMS`, and give its weight an option in
+To add a loss, write its `GeneratorTerm` or `DiscriminatorTerm`, put it into `TERMS`, and give its weight an option in
 `cgtool.training.config.Objective`.
 """
 
@@ -17,7 +17,7 @@ from cgtool.models.generator import Generator
 from cgtool.training.config import Objective
 from cgtool.training.parts.colours import invented
 from cgtool.training.parts.diff_augment import diff_augment
-from cgtool.training.parts.distances import adversarial_loss, image_distance, imitation
+from cgtool.training.parts.distances import adversarial_loss, discriminator_loss, image_distance, imitation
 from cgtool.training.parts.evenness import total_variation, unevenness
 from cgtool.training.parts.motion import Motion, random_motion, with_noise
 from cgtool.training.parts.through_detail import through_detail
@@ -67,6 +67,7 @@ class Half:
         beside: The other parts, by the names of the terms that wanted them.
         taught: What the imitated model makes of ``seen``, as it is shown; only with one.
         opinion: The discriminator's logits of the fake.
+        rival: Its logits of the target, which the fake is compared with; None if the loss compares nothing.
         again: The fake translated back, as it is shown.
     """
 
@@ -83,6 +84,7 @@ class Half:
     beside: dict[str, Tensor] = field(init=False)
     taught: Tensor = field(init=False)
     opinion: Tensor = field(init=False)
+    rival: Tensor | None = field(init=False, default=None)
     again: Tensor = field(init=False)
 
     @cached_property
@@ -102,6 +104,23 @@ class Half:
         if teacher is not None:
             with torch.no_grad():
                 self.taught = translated(self.objective, teacher, self.seen)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a discriminator says of real images and of as many fakes.
+
+    Attributes:
+        objective: The choices.
+        real: The real images, (batch, 3, height, width); they have a gradient if a term is about pixels.
+        real_logits: Of the real images.
+        fake_logits: Of the fakes.
+    """
+
+    objective: Objective
+    real: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
 
 
 @dataclass(frozen=True)
@@ -141,16 +160,37 @@ class GeneratorTerm(LossTerm):
     beside: Callable[[Half], Tensor] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorTerm(LossTerm):
+    """A loss that the discriminators minimize, each on its own: ``names`` of D_X's, then of D_Y's.
+
+    Attributes:
+        weight: Its factor; 0 leaves it out.
+        value: The loss itself, 0-dimensional.
+        of_pixels: Whether it is about how logits change with the real images' pixels.
+    """
+
+    weight: Callable[[Objective], float]
+    value: Callable[[Verdict], Tensor]
+    of_pixels: bool = False
+
+
 ADVERSARIAL = GeneratorTerm(
     "G",
     "Generators, adversarial",
     ("G_A_to_B", "G_B_to_A"),
     weight=lambda objective: objective.gan_weight,
-    value=lambda half: adversarial_loss(half.objective.gan_loss, half.opinion),
+    value=lambda half: adversarial_loss(half.objective.gan_loss, half.opinion, half.rival),
     on_screen=True,
 )
-# D_X's and D_Y's; each minimizes its own (`cgtool.training.step.discriminator_losses`).
-DISCRIMINATORS = LossTerm("D", "Discriminators", ("D_A", "D_B"), on_screen=True)
+DISCRIMINATORS = DiscriminatorTerm(
+    "D",
+    "Discriminators",
+    ("D_A", "D_B"),
+    weight=lambda objective: 1.0,
+    value=lambda verdict: discriminator_loss(verdict.objective.gan_loss, verdict.real_logits, verdict.fake_logits),
+    on_screen=True,
+)
 CYCLE = GeneratorTerm(
     "cycle",
     "Cycle-consistency (weighted)",
@@ -242,3 +282,8 @@ TERMS: tuple[LossTerm, ...] = (
 def generator_terms(objective: Objective) -> list[GeneratorTerm]:
     """What G and F minimize the weighted sum of."""
     return [term for term in TERMS if isinstance(term, GeneratorTerm) and term.weight(objective)]
+
+
+def discriminator_terms(objective: Objective) -> list[DiscriminatorTerm]:
+    """What D_X and D_Y minimize the weighted sum of."""
+    return [term for term in TERMS if isinstance(term, DiscriminatorTerm) and term.weight(objective)]

@@ -56,10 +56,10 @@ class DomainRecord:
 
 @dataclass(frozen=True)
 class Init:
-    """Where a run's first weights came from.
+    """Where a run's first weights came from, or those that it imitates.
 
     Attributes:
-        step: Steps that made them.
+        step: Steps that made them, where the run counts on from there.
         sha256: Of the file that describes them, which holds those of the weights.
         provenance: What it says of itself.
     """
@@ -101,6 +101,7 @@ class RunRecord:
         hardware: The machine, in words.
         id: Tells runs of the same name apart.
         init: Where its first weights came from; None if they were drawn.
+        teacher: The model that it imitates, if any.
         changes: Where it went on otherwise than it had begun.
         synonyms: Other names of the domains.
         versions: The software that computes it.
@@ -116,6 +117,7 @@ class RunRecord:
     hardware: str
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     init: Init | None = None
+    teacher: Init | None = None
     changes: tuple[Change, ...] = ()
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=versions)
@@ -132,6 +134,7 @@ class RunRecord:
             "config": self.config.to_json(),
             "data": {letter: asdict(domain) for letter, domain in zip("AB", self.data, strict=True)},
             "init": self.init and asdict(self.init),
+            "teacher": self.teacher and asdict(self.teacher),
             "changes": [
                 {"step": change.step, "option": change.option, "from": change.before, "to": change.now}
                 for change in self.changes
@@ -164,7 +167,7 @@ class RunRecord:
             "averaged": averaged,
             "data": data,
             "config": {**checkpoint["config"], **files},
-            **{key: checkpoint[key] for key in ("init", "changes", "versions")},
+            **{key: checkpoint[key] for key in ("init", "teacher", "changes", "versions")},
             "command": self.command,
             "hours": round(hours, 2),
             "hardware": self.hardware,

@@ -30,15 +30,16 @@ from cgtool.training.config import Objective
 from cgtool.training.losses import (
     ADVERSARIAL,
     CYCLE,
-    DISCRIMINATORS,
     Half,
     Losses,
+    Verdict,
     as_judged,
+    discriminator_terms,
     generator_terms,
     translated,
 )
 from cgtool.training.parallel import World
-from cgtool.training.parts.distances import discriminator_loss
+from cgtool.training.parts.distances import is_relative
 from cgtool.training.parts.masks import on_plain_ground, split_mask
 from cgtool.training.parts.pool import ImagePool
 
@@ -72,6 +73,10 @@ def generator_losses(
     judged_y, judged_x = on_plain_ground(fake_y, mask_x), on_plain_ground(fake_x, mask_y)
     if ADVERSARIAL in terms:
         to_y.opinion, to_x.opinion = nets.D_Y(as_judged(objective, judged_y)), nets.D_X(as_judged(objective, judged_x))
+        if is_relative(objective.gan_loss):
+            with torch.no_grad():
+                to_y.rival = nets.D_Y(as_judged(objective, on_plain_ground(y, mask_y)))
+                to_x.rival = nets.D_X(as_judged(objective, on_plain_ground(x, mask_x)))
     if CYCLE in terms:
         to_y.again, to_x.again = translated(objective, nets.F, fake_y), translated(objective, nets.G, fake_x)
     losses = {
@@ -93,12 +98,15 @@ def discriminator_losses(
         real: Images of X and of Y, each of shape (batch, 3, height, width).
         fake: As many fakes of each, detached.
     """
+    terms = discriminator_terms(objective)
     losses: Losses = {}
-    for name, judge, real_images, fake_images in zip(
-        DISCRIMINATORS.names, (nets.D_X, nets.D_Y), real, fake, strict=True
-    ):
-        real_logits, fake_logits = judge(as_judged(objective, torch.cat([real_images, fake_images]))).chunk(2)
-        losses[name] = discriminator_loss(objective.gan_loss, real_logits, fake_logits)
+    for number, judge in enumerate((nets.D_X, nets.D_Y)):
+        images = real[number]
+        if any(term.of_pixels for term in terms):
+            images = images.detach().requires_grad_()
+        real_logits, fake_logits = judge(as_judged(objective, torch.cat([images, fake[number]]))).chunk(2)
+        verdict = Verdict(objective, images, real_logits, fake_logits)
+        losses |= {term.names[number]: term.weight(objective) * term.value(verdict) for term in terms}
     return losses
 
 

@@ -21,6 +21,15 @@ def test_values(kind: GanLoss, fooled: float, judged: float) -> None:
     assert discriminator_loss(kind, real, fake).item() == pytest.approx(judged)
 
 
+def test_a_relativistic_loss_compares_in_pairs() -> None:
+    real, fake = torch.tensor([2.0, -1.0]), torch.tensor([0.0, 1.0])
+    won, lost = math.log(1 + math.exp(-2)), math.log(1 + math.exp(2))
+    assert discriminator_loss("relativistic", real, fake).item() == pytest.approx((won + lost) / 2)
+    assert adversarial_loss("relativistic", fake, real).item() == pytest.approx((lost + won) / 2)
+    assert discriminator_loss("relativistic", real, real - 2).item() == pytest.approx(won)
+    assert adversarial_loss("relativistic", real - 2, real).item() == pytest.approx(lost)
+
+
 @pytest.mark.parametrize(("kind", "value"), [("l1", 0.5), ("l2", 0.25)])
 def test_distances(kind: CycleLoss, value: float) -> None:
     image = torch.zeros(1, 3, 2, 2)

@@ -278,6 +278,7 @@ def train_events(
     engines_dir: FileName | None = None,
     init: FileName | None = None,
     save_init: FileName | None = None,
+    logger: str | tuple[str, ...] = "tensorboard",
     **options: str | float | None,
 ) -> Iterator[TrainEvent]:
     """Train a model, or go on where the run of this name was, and tell what happens; see `cgtool.tasks.train.train`.
@@ -290,6 +291,7 @@ def train_events(
         preset: Where options begin: a key of `cgtool.training.presets.PRESETS`.
         runs_dir, engines_dir: Where the run's and the model's folder go.
         init, save_init: Folders of a warm start to begin with, and to write.
+        logger: Who is told of losses, judgements and samples: ``tensorboard``, ``wandb``, ``mlflow``, or several.
         options: Everything else that ``cgtool train --help`` lists.
 
     Raises:
@@ -317,6 +319,7 @@ def train_events(
         engines_dir=default_engines_dir(_path(engines_dir)),
         init=_path(init),
         save_init=_path(save_init),
+        logger=(logger,) if isinstance(logger, str) else tuple(logger),
         **run,
     )
     return task.train(request)

@@ -138,6 +138,13 @@ class EveryType(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="HDR becomes SDR, or stays HDR (HLG or PQ, 10 bits) with a model that gives maps.",
 )
+@click.option(
+    "--deinterlace",
+    type=click.Choice(["auto", "off", "on"]),
+    default="auto",
+    show_default=True,
+    help="Interlaced frames become progressive: those that are flagged, none, or all.",
+)
 @click.option("--no-audio", is_flag=True, help="Leave the sound out.")
 @click.option("--start", type=TimeType(), metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
 @click.option("--end", type=TimeType(), metavar="TIME", help="End before here.")

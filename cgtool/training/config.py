@@ -16,7 +16,7 @@ from cgtool.errors import UsageError
 from cgtool.training.networks import DISCRIMINATORS, GENERATORS, Network
 from cgtool.training.options import build, check_options, flat, option, options_of
 
-GanLoss = Literal["lsgan", "bce", "hinge"]
+GanLoss = Literal["lsgan", "bce", "hinge", "relativistic"]
 CycleLoss = Literal["l1", "l2"]
 Upsampling = Literal["transposed", "resize"]
 Augment = Literal["none", "color"]
@@ -34,7 +34,8 @@ class Objective:
     `cgtool.training.losses` has the losses that the weights are of. A weight of 0 leaves its loss out.
     """
 
-    # Least squares (Mao et al. 2017), cross-entropy (Goodfellow et al. 2014), hinge (Lim and Ye 2017).
+    # Least squares (Mao et al. 2017), cross-entropy (Goodfellow et al. 2014), hinge (Lim and Ye 2017); relativistic
+    # sets each fake against a real image (RpGAN, Jolicoeur-Martineau 2018; R3GAN, Huang et al. 2024).
     gan_loss: GanLoss = option("lsgan", "The adversarial loss.", choices=GAN_LOSSES)
     cycle_loss: CycleLoss = option("l1", "The distance to the reconstruction.", choices=CYCLE_LOSSES)
     # The paper's lambda.
@@ -56,6 +57,13 @@ class Objective:
     diff_augment: bool = option(False, "Show discriminators images moved and cut.")
     texture_weight: float = option(0.0, "Weight of the texture that guided detail hides.", least=0)
     temporal_weight: float = option(0.0, "Weight of steadiness under synthetic motion.", least=0)
+    # Without it there is nothing to judge: discriminators are left out of the steps.
+    gan_weight: float = option(1.0, "The adversarial loss's weight; 0 leaves discriminators out.", least=0)
+    # Hinton et al. 2015, for pictures: what a large network can, a small one learns in minutes.
+    distill: str | None = option(
+        None, "A model of the same domains that the generators imitate.", kind=str, metavar="MODEL"
+    )
+    distill_weight: float = option(10.0, "With --distill: weight of what differs from that model.", least=0)
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -78,6 +86,7 @@ class TrainConfig:
         None, "torchvision's ResNet-50 weights to begin resnet50 with.", kind=str, metavar="FILE"
     )
     map_stride: int = option(4, "With --generator maps: pixels of a map's cell, 2, 4 or 8.", least=2, most=8)
+    blocks: int = option(6, "With --generator maps: residual blocks.", least=1)
     knots: int = option(4, "With --generator maps: lumas that have maps of their own.", least=1)
     objective: Objective = field(default_factory=Objective)
     pool_size: int = option(50, "Past fakes that the discriminators are shown.", least=0)
@@ -129,6 +138,8 @@ class TrainConfig:
             raise UsageError(f"--through-detail is for generators that draw, not {self.generator}", hint="Leave it out")
         if objective.background_weight and not self.masks:
             raise UsageError("--background-weight needs masks", hint="Add --masks")
+        if not (objective.gan_weight or objective.distill):
+            raise UsageError("--gan-weight 0 leaves nothing to learn from", hint="Add --distill MODEL")
         if objective.evenness_weight and generator.draws:
             raise UsageError(f"--evenness-weight is about maps, not {self.generator}", hint="Add --generator maps")
 

@@ -307,6 +307,8 @@ def test_errors_are_one_line_on_the_screen(tmp_path: Path) -> None:
     [
         ("torch", [], r"pip install 'cgtool\[train\]'"),
         ("efficientnet_lite_pytorch", ["--preset=season"], r"pip install 'cgtool\[projected\]'"),
+        ("wandb", ["--logger=wandb"], r"pip install 'cgtool\[wandb\]'"),
+        ("mlflow", ["--logger=tensorboard", "--logger=mlflow"], r"pip install 'cgtool\[mlflow\]'"),
     ],
 )
 def test_what_is_not_installed_is_named_with_the_line_to_run(

@@ -13,6 +13,8 @@ from cgtool.training.config import Objective
 from cgtool.training.files.report import write_report
 from cgtool.training.losses import TERMS, GeneratorTerm, as_judged, generator_terms, shown, translated
 from cgtool.training.parts.colours import invented
+from cgtool.training.parts.distances import adversarial_loss
+from cgtool.training.parts.masks import on_plain_ground, split_mask
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.step import generator_losses
 from tests.training.toy import tiny_config
@@ -24,13 +26,16 @@ def test_names_are_those_that_files_know() -> None:
         "identity": ["identity_A", "identity_B"], "temporal": ["temporal_A", "temporal_B"],
         "texture": ["texture_A", "texture_B"], "evenness": ["evenness_A", "evenness_B"],
         "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"], "colour": ["colour_A", "colour_B"],
-        "background": ["background_A", "background_B"],
+        "background": ["background_A", "background_B"], "distillation": ["distillation_A", "distillation_B"],
     }  # fmt: skip
 
 
 def test_a_weight_of_0_leaves_a_loss_out() -> None:
     assert [term.name for term in generator_terms(Objective())] == ["G", "cycle", "identity"]
     assert [term.name for term in generator_terms(Objective(cycle_weight=0))] == ["G"]
+    assert [term.name for term in generator_terms(Objective(cycle_weight=0, gan_weight=0, distill="x"))] == [
+        "distillation"
+    ]
     every = Objective(through_detail=True, texture_weight=1, temporal_weight=1, rims_weight=1, range_weight=1)
     assert [term.name for term in generator_terms(every)] == [
         "G", "cycle", "identity", "temporal", "texture", "rims", "range",
@@ -125,3 +130,13 @@ def test_discriminators_see_images_varied_if_asked_for() -> None:
     images = torch.rand(2, 3, 32, 32)
     assert as_judged(Objective(), images) is images
     assert (as_judged(Objective(diff_augment=True), images) == 0).any()
+
+
+def test_a_relativistic_loss_sets_fakes_against_what_discriminators_see_of_real_images() -> None:
+    objective = Objective(gan_loss="relativistic")
+    nets = build_networks(tiny_config(generator="maps", masks=True), torch.device("cpu"))
+    x, y = torch.rand(2, 2, 4, 32, 32) * 2 - 1
+    found, (_, judged_y) = generator_losses(nets, objective, x, y)
+    real = nets.D_Y(on_plain_ground(*split_mask(y)))
+    torch.testing.assert_close(found["G_A_to_B"], adversarial_loss("relativistic", nets.D_Y(judged_y), real))
+    assert not torch.allclose(real, nets.D_Y(y[:, :3]))

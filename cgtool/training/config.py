@@ -55,6 +55,8 @@ class Objective:
     background_weight: float = option(0.0, "With --masks: weight of what changes outside of them.", least=0)
     # Zhao et al. 2020: worth as much as two to four times the images where there are few.
     diff_augment: bool = option(False, "Show discriminators images moved and cut.")
+    # Mescheder et al. 2018: where discriminators are level at real images, generators settle there.
+    r1_weight: float = option(0.0, "Weight of how steep discriminators are at real images (R1).", least=0)
     texture_weight: float = option(0.0, "Weight of the texture that guided detail hides.", least=0)
     temporal_weight: float = option(0.0, "Weight of steadiness under synthetic motion.", least=0)
 
@@ -117,6 +119,8 @@ class TrainConfig:
             raise UsageError(f"--no-stem-norm is for resnet9 and resnet6, not {self.generator}", hint="Leave it out")
         if self.encoder_weights is not None and "resnet50" not in (self.generator, self.discriminator):
             raise UsageError("--encoder-weights is for resnet50 networks", hint="Add --generator resnet50")
+        if self.compile and self.objective.r1_weight:  # a gradient's gradient is more than torch.compile can do
+            raise UsageError("--r1-weight does not go with --compile", hint="Leave one of them out")
 
     def _check_view(self) -> None:
         """Refuse options about guided detail without it, and about maps without them."""

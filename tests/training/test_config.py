@@ -59,6 +59,11 @@ def test_maps_are_not_shown_through_guided_detail() -> None:
         resolve("paper", {"evenness_weight": 1.0})
 
 
+def test_a_gradients_gradient_is_not_compiled() -> None:
+    with pytest.raises(UsageError, match="--r1-weight does not go with --compile"):
+        resolve("paper", {"r1_weight": 1.0, "compile": True})
+
+
 @pytest.mark.parametrize("discriminator", DISCRIMINATORS)
 def test_every_discriminator_can_be_built(discriminator: str) -> None:
     build_discriminator(TrainConfig(discriminator=discriminator, ndf=4).discriminator_architecture())

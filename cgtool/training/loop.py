@@ -139,7 +139,7 @@ class Loop:
 
     def _step(self, clock: float) -> float:
         state = self._state
-        fetching = time.perf_counter()
+        fetching, cpu = time.perf_counter(), time.process_time()
         raw = [next(self._batches) for _ in range(state.config.accumulate)]
         data_seconds = time.perf_counter() - fetching
         epoch = state.images // self._epoch_images
@@ -152,7 +152,8 @@ class Loop:
                 hint=f"Halve --batch (now {state.config.batch}) and double --accumulate, or use a smaller --crop-size",
             ) from error
         now = time.perf_counter()
-        metrics = StepMetrics(state.step, epoch, state.learning_rate, now - clock, data_seconds, {})
+        cpu_seconds = time.process_time() - cpu
+        metrics = StepMetrics(state.step, epoch, state.learning_rate, now - clock, data_seconds, {}, cpu_seconds)
         self._unseen.append((metrics, losses))
         return now
 

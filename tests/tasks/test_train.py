@@ -77,7 +77,7 @@ def last_checkpoint(wanted: TrainRequest) -> dict[str, Any]:
 
 
 def losses_of(wanted: TrainRequest) -> list[dict[str, Any]]:
-    times = ("seconds", "data_seconds")
+    times = ("seconds", "data_seconds", "cpu_seconds")
     lines = read_metrics(wanted.run_folder / "metrics.jsonl")
     return [{key: value for key, value in line.items() if key not in times} for line in lines]
 

@@ -19,10 +19,11 @@ from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
 from cgtool.media.containers import Container
-from cgtool.media.decoder import open_container
 from cgtool.media.encoders import EncoderChoice
+from cgtool.media.input.beside import Source
+from cgtool.media.input.packets import open_container
 from cgtool.media.reader import VideoInfo
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.writer import VideoWriter
 
 _FEEDS = {"prores_ks": "mov", "ffv1": "matroska"}
 """How packets go to ffmpeg where it is not MP4, which alone says of each when it is decoded and has all colours."""
@@ -129,7 +130,8 @@ class Joiner(VideoWriter):
         options = {"avoid_negative_ts": "disabled"}
         if self._feed in ("mp4", "mov"):
             options["movflags"] = "frag_keyframe+delay_moov+default_base_moof"
-            options["video_track_timescale"] = str(self._schedule.tick.denominator)
+            # The track's clock, and that of when it begins.
+            options["video_track_timescale"] = options["movie_timescale"] = str(self._schedule.tick.denominator)
         try:
             with av.open(f"pipe:{self._ffmpeg.stdin_fd}", "w", format=self._feed, options=options) as out:
                 stream: VideoStream | None = None
@@ -139,7 +141,8 @@ class Joiner(VideoWriter):
                     if stream is None:
                         stream = out.add_stream_from_template(source, opaque=True)
                         stream.time_base = self._schedule.tick
-                        stream.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
+                        if source.sample_aspect_ratio:
+                            stream.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
                         setup = source.codec_context.extradata
                     if source.codec_context.extradata != setup:
                         hint = "Use --no-resume to begin anew"

@@ -10,7 +10,7 @@ from pathlib import Path
 from cgtool.backends import machine
 from cgtool.errors import CgtoolError, Terminated, UsageError
 from cgtool.files import claimed
-from cgtool.models.folder import check_domains, check_name, check_synonyms
+from cgtool.models.folder import check_domains, check_name, check_synonyms, read_model_folder
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
 from cgtool.training.data.check import DataCheck, look_at_data
@@ -18,7 +18,7 @@ from cgtool.training.data.images import choose_samples, spread
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.loggers import DEFAULT_LOGGERS, check_loggers
 from cgtool.training.files.samples import Sampler
-from cgtool.training.files.warmstart import check_save_init, save_init
+from cgtool.training.files.warmstart import check_save_init, model_as_init, save_init
 from cgtool.training.judge import features
 from cgtool.training.judge.judge import LEAST_TESTS, Judge
 from cgtool.training.judge.judgement import Judgement
@@ -26,7 +26,7 @@ from cgtool.training.loop import Action, Loop, Progress
 from cgtool.training.outputs import Outputs
 from cgtool.training.parallel import join
 from cgtool.training.parts.colours import palette
-from cgtool.training.record import DomainRecord, RunRecord
+from cgtool.training.record import DomainRecord, Init, RunRecord
 from cgtool.training.resume import resume
 from cgtool.training.state import TrainState, settle
 
@@ -175,6 +175,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
     check_loggers(request.logger)
     if request.save_init is not None:
         check_save_init(request.save_init)
+    teacher = _teacher(request)
     with closing(join(request.config.device)) as world:
         if world.is_main:
             yield Looking((*request.folders, *(request.test_folders or ())))
@@ -193,6 +194,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
             data=(DomainRecord.of(a), DomainRecord.of(b)),
             total_steps=config.steps or config.epochs * steps_per_epoch,
             processes=world.size,
+            teacher=teacher,
             synonyms=request.synonyms,
             command=request.command,
             hardware=f"{world.size} x {machine.cuda_devices()[world.device.index or 0]}"
@@ -209,6 +211,20 @@ def train(request: TrainRequest) -> Iterator[Event]:
             for event in _train(request, state, record, checkpoints, data, judge, warnings):
                 if world.is_main:
                     yield event
+
+
+def _teacher(request: TrainRequest) -> Init | None:
+    """The model to imitate; one of other domains is refused, and one that this training would replace."""
+    if request.config.objective.distill is None:
+        return None
+    folder = Path(request.config.objective.distill)
+    model = read_model_folder(folder)
+    if model.domains != request.domains:
+        words = f"moves between {' and '.join(model.domains)}, not {' and '.join(request.domains)}"
+        raise UsageError(words, path=folder, hint=f"Give --domains {','.join(model.domains)}, or another --distill")
+    if folder.resolve() == request.model_folder.resolve():
+        raise UsageError("can't be imitated by what replaces it", path=folder, hint="Give another --name")
+    return model_as_init(model)
 
 
 @contextmanager

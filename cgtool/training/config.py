@@ -61,6 +61,13 @@ class Objective:
     r1_every: int = option(16, "With --r1-weight: every so many steps, as many times as strong.", least=1)
     texture_weight: float = option(0.0, "Weight of the texture that guided detail hides.", least=0)
     temporal_weight: float = option(0.0, "Weight of steadiness under synthetic motion.", least=0)
+    # Without it there is nothing to judge: discriminators are left out of the steps.
+    gan_weight: float = option(1.0, "The adversarial loss's weight; 0 leaves discriminators out.", least=0)
+    # Hinton et al. 2015, for pictures: what a large network can, a small one learns in minutes.
+    distill: str | None = option(
+        None, "A model of the same domains that the generators imitate.", kind=str, metavar="MODEL"
+    )
+    distill_weight: float = option(10.0, "With --distill: weight of what differs from that model.", least=0)
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -89,6 +96,7 @@ class TrainConfig:
         None, "torchvision's ResNet-50 weights to begin resnet50 with.", kind=str, metavar="FILE"
     )
     map_stride: int = option(4, "With --generator maps: pixels of a map's cell, 2, 4 or 8.", least=2, most=8)
+    blocks: int = option(6, "With --generator maps: residual blocks.", least=1)
     knots: int = option(4, "With --generator maps: lumas that have maps of their own.", least=1)
     objective: Objective = field(default_factory=Objective)
     pool_size: int = option(50, "Past fakes that the discriminators are shown.", least=0)
@@ -142,6 +150,8 @@ class TrainConfig:
             raise UsageError(f"--through-detail is for generators that draw, not {self.generator}", hint="Leave it out")
         if objective.background_weight and not self.masks:
             raise UsageError("--background-weight needs masks", hint="Add --masks")
+        if not (objective.gan_weight or objective.distill):
+            raise UsageError("--gan-weight 0 leaves nothing to learn from", hint="Add --distill MODEL")
         if objective.evenness_weight and generator.draws:
             raise UsageError(f"--evenness-weight is about maps, not {self.generator}", hint="Add --generator maps")
 

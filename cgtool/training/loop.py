@@ -193,7 +193,7 @@ class Loop:
             if not math.isfinite(value):
                 raise self._diverged(f"the loss {name} became {value} at step {metrics.step}")
         for name in DISCRIMINATORS.names:
-            self._collapsed[name] = self._collapsed[name] + 1 if metrics.losses[name] < _COLLAPSED_LOSS else 0
+            self._collapsed[name] = self._collapsed[name] + 1 if metrics.losses.get(name, 1) < _COLLAPSED_LOSS else 0
             if self._collapsed[name] >= _COLLAPSED_STEPS:
                 raise self._diverged(
                     f"the loss {name} has been 0 for {_COLLAPSED_STEPS} steps, up to step {metrics.step}: "

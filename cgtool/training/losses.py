@@ -17,7 +17,7 @@ from cgtool.models.generator import Generator
 from cgtool.training.config import Objective
 from cgtool.training.parts.colours import invented
 from cgtool.training.parts.diff_augment import diff_augment
-from cgtool.training.parts.distances import adversarial_loss, discriminator_loss, image_distance
+from cgtool.training.parts.distances import adversarial_loss, discriminator_loss, image_distance, imitation
 from cgtool.training.parts.evenness import total_variation, unevenness
 from cgtool.training.parts.motion import Motion, random_motion, with_noise
 from cgtool.training.parts.through_detail import through_detail
@@ -65,6 +65,7 @@ class Half:
         output: The same, as the generator gave it.
         fake: The source's part of ``shown``.
         beside: The other parts, by the names of the terms that wanted them.
+        taught: What the imitated model makes of ``seen``, as it is shown; only with one.
         opinion: The discriminator's logits of the fake.
         rival: Its logits of the target, which the fake is compared with; None if the loss compares nothing.
         again: The fake translated back, as it is shown.
@@ -81,6 +82,7 @@ class Half:
     output: Tensor = field(init=False)
     fake: Tensor = field(init=False)
     beside: dict[str, Tensor] = field(init=False)
+    taught: Tensor = field(init=False)
     opinion: Tensor = field(init=False)
     rival: Tensor | None = field(init=False, default=None)
     again: Tensor = field(init=False)
@@ -90,7 +92,7 @@ class Half:
         """A motion for each image of the source, drawn when it is first asked for."""
         return random_motion(self.source)
 
-    def translate(self, net: Generator, terms: Sequence[GeneratorTerm]) -> None:
+    def translate(self, net: Generator, terms: Sequence[GeneratorTerm], teacher: Generator | None) -> None:
         """Send the source through its generator, and in the same batch all that terms want to know of it."""
         beside = {term.name: term.beside(self) for term in terms if term.beside is not None}
         self.seen = torch.cat([self.source, *beside.values()])
@@ -99,6 +101,9 @@ class Half:
         self.shown = shown(self.objective, self.seen, self.picture)
         self.fake, *others = self.shown.chunk(1 + len(beside))
         self.beside = dict(zip(beside, others, strict=True))
+        if teacher is not None:
+            with torch.no_grad():
+                self.taught = translated(self.objective, teacher, self.seen)
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,7 @@ ADVERSARIAL = GeneratorTerm(
     "G",
     "Generators, adversarial",
     ("G_A_to_B", "G_B_to_A"),
-    weight=lambda objective: 1.0,
+    weight=lambda objective: objective.gan_weight,
     value=lambda half: adversarial_loss(half.objective.gan_loss, half.opinion, half.rival),
     on_screen=True,
 )
@@ -274,9 +279,20 @@ BACKGROUND = GeneratorTerm(
     weight=lambda objective: objective.background_weight,
     value=lambda half: ((half.fake - half.source) * (1 - given(half.mask))).abs().mean(),
 )
+# Of pictures of both domains, because a model also has to know what needs no change.
+DISTILLATION = GeneratorTerm(
+    "distillation",
+    "Difference from the imitated model (weighted)",
+    ("distillation_A", "distillation_B"),
+    weight=lambda objective: objective.distill_weight if objective.distill else 0.0,
+    beside=lambda half: half.target,
+    value=lambda half: imitation(half.shown, half.taught),
+    on_screen=True,
+)
 
 TERMS: tuple[LossTerm, ...] = (
     ADVERSARIAL, DISCRIMINATORS, R1, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR, BACKGROUND,
+    DISTILLATION,
 )  # fmt: skip
 """All losses, in the order in which they are shown."""
 

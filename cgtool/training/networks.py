@@ -34,7 +34,7 @@ class Network:
 
 _DECODER = {"upsample": "upsample", "dropout": "dropout"}
 _RESNET = {"ngf": "ngf", "stem_norm": "stem_norm", **_DECODER}
-_MAPS = {"width": "ngf", "map_stride": "map_stride", "knots": "knots", "contrast": "contrast"}
+_MAPS = {"width": "ngf", "blocks": "blocks", "map_stride": "map_stride", "knots": "knots", "contrast": "contrast"}
 _TONE = 64
 
 GENERATORS: Mapping[str, Network] = {

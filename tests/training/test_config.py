@@ -35,8 +35,9 @@ def test_the_tutorials_numbers() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_any_option_overrides_a_preset_and_none_does_not(preset: str) -> None:
-    config = resolve(preset, {"lr": 0.001, "batch": 3, "gan_loss": None})
-    assert (config.lr, config.batch, config.objective) == (0.001, 3, resolve(preset, {}).objective)
+    needed = {"distill": "engines/large"} if preset == "student" else {}
+    config = resolve(preset, {**needed, "lr": 0.001, "batch": 3, "gan_loss": None})
+    assert (config.lr, config.batch, config.objective) == (0.001, 3, resolve(preset, needed).objective)
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
@@ -102,6 +103,7 @@ def test_generators_that_see_an_images_tint() -> None:
         ({"generator": "resnet50", "crop_size": 80}, "--crop-size"),
         ({"discriminator": "projected", "crop_size": 80}, "--crop-size"),
         ({"encoder_weights": "x.pth"}, "--encoder-weights"),
+        ({"gan_weight": 0}, "--gan-weight 0"),
         ({"depth": 3}, "depth"),
     ],
 )

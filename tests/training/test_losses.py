@@ -34,13 +34,16 @@ def test_names_are_those_that_files_know() -> None:
         "identity": ["identity_A", "identity_B"], "temporal": ["temporal_A", "temporal_B"],
         "texture": ["texture_A", "texture_B"], "evenness": ["evenness_A", "evenness_B"],
         "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"], "colour": ["colour_A", "colour_B"],
-        "background": ["background_A", "background_B"],
+        "background": ["background_A", "background_B"], "distillation": ["distillation_A", "distillation_B"],
     }  # fmt: skip
 
 
 def test_a_weight_of_0_leaves_a_loss_out() -> None:
     assert [term.name for term in generator_terms(Objective())] == ["G", "cycle", "identity"]
     assert [term.name for term in generator_terms(Objective(cycle_weight=0))] == ["G"]
+    assert [term.name for term in generator_terms(Objective(cycle_weight=0, gan_weight=0, distill="x"))] == [
+        "distillation"
+    ]
     every = Objective(through_detail=True, texture_weight=1, temporal_weight=1, rims_weight=1, range_weight=1)
     assert [term.name for term in generator_terms(every)] == [
         "G", "cycle", "identity", "temporal", "texture", "rims", "range",

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from cgtool.models.layers import accurate
 from cgtool.training.config import CycleLoss, GanLoss
+from cgtool.training.parts.evenness import total_variation
 
 
 def is_relative(kind: GanLoss) -> bool:
@@ -67,3 +68,16 @@ def image_distance(kind: CycleLoss, image: Tensor, other: Tensor) -> Tensor:
     """The distance of cycle-consistency and identity: mean absolute (l1) or mean squared (l2) difference."""
     difference = accurate(image) - accurate(other)
     return difference.abs().mean() if kind == "l1" else difference.square().mean()
+
+
+def imitation(picture: Tensor, taught: Tensor) -> Tensor:
+    """The distance of distillation: mean absolute difference, and half of what differs from pixel to pixel.
+
+    The second part is what the eye sees first: a seam that the teacher doesn't draw, or an edge that it does.
+
+    Args:
+        picture: What a network shows, (batch, 3, height, width).
+        taught: What it should show.
+    """
+    difference = accurate(picture) - accurate(taught)
+    return difference.abs().mean() + total_variation(difference) / 2

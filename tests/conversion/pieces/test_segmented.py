@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cgtool.conversion.events import Event, Finished, Note
+from cgtool.conversion.events import Advanced, Event, Finished, Note
 from cgtool.conversion.pieces.unfinished import WorkFolder, unfinished
 from cgtool.errors import EngineError
 from cgtool.media.reader import VideoReader
@@ -157,8 +157,16 @@ def test_a_failure_says_how_to_go_on(source: Path, tmp_path: Path) -> None:
     [one] = unfinished(tmp_path)
     assert (one.output, one.source, one.done, one.segments, one.worker) == (target, source, kept, SEGMENTS, None)
     engine = Flickering()
-    [result] = results(run(engine, [str(source)], output=target, segment=1))
+    happened = run(engine, [str(source)], output=target, segment=1)
+    [result] = results(happened)
     assert (result.error, result.frames) == (None, FRAMES)
+    advanced = [event for event in happened if isinstance(event, Advanced)]
+    assert {event.earlier_frames for event in advanced} == {result.earlier_frames}
+    assert {event.segment for event in advanced} == set(range(kept, SEGMENTS))
+    assert {event.segments for event in advanced} == {SEGMENTS}
+    assert [event.frames for event in advanced] == sorted(event.frames for event in advanced)
+    busy = [sum(event.busy_seconds.values()) for event in advanced]
+    assert busy == sorted(busy), "working time is counted on from one segment to the next"
     assert result.earlier_frames == FRAMES - engine.frames > 0
     assert unfinished(tmp_path) == []
 

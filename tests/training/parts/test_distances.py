@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cgtool.training.config import CycleLoss, GanLoss
-from cgtool.training.parts.distances import adversarial_loss, discriminator_loss, image_distance
+from cgtool.training.parts.distances import adversarial_loss, discriminator_loss, image_distance, imitation
 
 LOG = math.log(1 + math.exp(-2))
 
@@ -41,3 +41,10 @@ def test_half_precision_is_summed_in_fp32_and_double_in_double() -> None:
         logits = torch.ones(4, dtype=given)
         assert adversarial_loss("lsgan", logits).dtype == summed
         assert image_distance("l1", logits, logits).dtype == summed
+
+
+def test_an_imitation_is_judged_by_levels_and_by_edges() -> None:
+    taught = torch.zeros(1, 1, 2, 4)
+    assert imitation(taught + 0.5, taught).item() == 0.5  # even: nothing differs from pixel to pixel
+    striped = taught + torch.tensor([0.5, -0.5, 0.5, -0.5])
+    assert imitation(striped, taught).item() == 0.5 + 1.0 / 2

@@ -60,6 +60,18 @@ def test_maps_are_not_shown_through_guided_detail() -> None:
         resolve("paper", {"evenness_weight": 1.0})
 
 
+def test_r1_comes_every_so_many_steps_and_as_many_times_as_strong() -> None:
+    objective = resolve("paper", {"r1_weight": 0.5, "r1_every": 4}).objective
+    assert [objective.at(step).r1_weight for step in range(6)] == [2.0, 0, 0, 0, 2.0, 0]
+    plain = resolve("paper", {"r1_every": 4}).objective
+    assert plain.at(0) is plain
+
+
+def test_a_gradients_gradient_is_not_compiled() -> None:
+    with pytest.raises(UsageError, match="--r1-weight does not go with --compile"):
+        resolve("paper", {"r1_weight": 1.0, "compile": True})
+
+
 @pytest.mark.parametrize("discriminator", DISCRIMINATORS)
 def test_every_discriminator_can_be_built(discriminator: str) -> None:
     build_discriminator(TrainConfig(discriminator=discriminator, ndf=4).discriminator_architecture())

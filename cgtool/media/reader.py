@@ -171,7 +171,6 @@ class VideoReader:
         if ratio is not None and ratio > 0:
             ratio = 1 / ratio if self._orientation.transpose else ratio
         origin = self._origin(first)
-        start, end = self.span_seconds
         return VideoInfo(
             width=width,
             height=height,

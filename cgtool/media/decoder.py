@@ -17,12 +17,13 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
-from cgtool.media.containers import SourceStream
+from cgtool.media.containers import UNKNOWN, SourceStream
 from cgtool.media.input.boxes import what_is_missing
 from cgtool.media.input.keys import has_key_ahead
 from cgtool.media.input.packets import open_container, packets
 from cgtool.media.input.rates import time_base, usual_rate
 from cgtool.media.input.survey import Survey, look_through
+from cgtool.media.input.timecode import find_timecode
 
 _MOST_ERRORS = 1000
 """Give up on a stream after this many packets in a row that won't decode: it is damaged beyond use."""
@@ -312,6 +313,7 @@ def source_stream(stream: Stream) -> SourceStream:
         kind=stream.type,
         codec=_codec_name(cast(CodecContext | None, stream.codec_context)),
         is_default=bool(stream.disposition & Disposition.default),
+        is_timecode=stream.type == "data" and find_timecode([stream.metadata]) is not None,
         is_picture=bool(stream.disposition & Disposition.attached_pic),
         language=stream.language,
         file_name=readable(stream.metadata.get("filename", "")) or None,
@@ -321,6 +323,6 @@ def source_stream(stream: Stream) -> SourceStream:
 
 def _codec_name(context: CodecContext | None) -> str:
     if context is None:  # attachments, and codecs that PyAV doesn't know
-        return "unknown"
+        return UNKNOWN
     name = context.codec.canonical_name
     return "aac_adts" if name == "aac" and not context.extradata else name

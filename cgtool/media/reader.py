@@ -20,22 +20,25 @@ from av.video.frame import VideoFrame
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame, PlanarFrame
-from cgtool.media.colour import UNSPECIFIED, Colour, build_graph, is_rgb_format, through
+from cgtool.media.colour import Colour, build_graph, colour_of, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
 from cgtool.media.input.rates import estimated_frames, frame_rate, nominal_rate
 from cgtool.media.input.survey import Survey
+from cgtool.media.input.timecode import timecode_at
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
+from cgtool.media.shape.alpha import Transparency, has_alpha
 from cgtool.media.shape.frames import kind
 from cgtool.media.shape.interlacing import Deinterlace, FieldOrder, field_order
+from cgtool.media.shape.lasting import LastFrame, last_frame, loop_count
 from cgtool.media.shape.shaping import Shaper
 from cgtool.pictures import Image, Size
 
-_FULL_RANGE_TAG = 2
 _FARTHEST_START_SECONDS = 10
 """A file that begins later than this has a clock of its own (broadcast recordings): the output begins at 0 instead of
 showing hours of nothing."""
+_OPAQUE = "its alpha channel is dropped: the result is opaque"
 _STALE_TAGS = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "ROTATE", "ALPHA_MODE", "VENDOR_ID")
 """Tags that describe the coded stream (Matroska statistics, the encoder, rotation, alpha), by their beginnings."""
 
@@ -57,6 +60,9 @@ class VideoInfo:
         language: Its language, None if the file doesn't say.
         chapters: How many chapters the file has.
         is_default: Whether players choose the stream by themselves.
+        timecode: The first frame's, None if the file has none.
+        last_frame: When the last frame is shown and for how long, None if the file doesn't say.
+        loops: How often a GIF is repeated, see `loop_count`; None of other files.
         field_order: Which field comes first where frames are interlaced and stay so, None where they are progressive.
         pixel_format: FFmpeg's name of the format that frames have as decoded (see `VideoReader.planar_frames`); None
             where they can be had in RGB only.
@@ -81,6 +87,9 @@ class VideoInfo:
     language: str | None
     chapters: int
     is_default: bool
+    timecode: str | None
+    last_frame: LastFrame | None
+    loops: int | None
     field_order: FieldOrder | None
     has_vendor_tags: bool
     stale_tags: tuple[str, ...]
@@ -120,6 +129,7 @@ class VideoReader:
         self._path, self._span = Path(path), (start, end)
         self._decoder = Decoder(self._path, start, end)
         self._small: tuple[Size, Graph] | None = None
+        self._transparency: Transparency | None = None
         self.warnings = self._decoder.warnings
         try:
             self._shaper = Shaper(self._decoder, self._path, deinterlace)
@@ -130,29 +140,12 @@ class VideoReader:
                 raise MediaError(f"holds no video frame that can be decoded{span}", path=path)
             self._first = first
             self._coming: Iterator[VideoFrame] = itertools.chain([first], decoded)
-            self._colour = self._read_colour(first)
+            self._colour = colour_of(first, self._decoder.stream.codec_context)
             self._orientation = self._read_orientation(first)
             self.info = self._describe(first)
         except BaseException:
             self.close()
             raise
-
-    def _read_colour(self, frame: VideoFrame) -> Colour:
-        context = self._decoder.stream.codec_context
-        name = frame.format.name
-
-        def tag(of_frame: int, of_context: int) -> int:
-            return of_frame if of_frame not in (0, UNSPECIFIED) else of_context or UNSPECIFIED
-
-        return Colour(
-            matrix=tag(frame.colorspace, context.colorspace),
-            primaries=tag(frame.color_primaries, context.color_primaries),
-            transfer=tag(frame.color_trc, context.color_trc),
-            full_range=name.startswith("yuvj") or frame.color_range == _FULL_RANGE_TAG,
-            width=frame.width,
-            height=frame.height,
-            is_rgb=is_rgb_format(name),
-        )
 
     def _read_orientation(self, frame: VideoFrame) -> Orientation:
         matrix = self._side_data("DISPLAYMATRIX")
@@ -192,6 +185,9 @@ class VideoReader:
             language=stream.language,
             chapters=len(container.chapters()),
             is_default=bool(stream.disposition & Disposition.default),
+            timecode=timecode_at(container, stream, None if self.span_seconds[0] is None else first.pts),
+            last_frame=last_frame(self._path, stream.index, self.span_seconds[1]),
+            loops=loop_count(self._path) if container.format.name == "gif" else None,
             field_order=field_order(first) if first.interlaced_frame else None,
             has_vendor_tags=any(name.startswith("com.") for name in container.metadata),
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
@@ -203,7 +199,7 @@ class VideoReader:
     def _origin(self, first: VideoFrame) -> Fraction:
         decoder = self._decoder
         if decoder.start_seconds is not None:
-            return decoder.start_seconds
+            return round(decoder.start_seconds / decoder.time_base) * decoder.time_base  # as frames, so sound
         begin = (first.pts or 0) * decoder.time_base
         if begin < 0 or decoder.file_start > _FARTHEST_START_SECONDS:
             return min(decoder.file_start, begin)
@@ -219,9 +215,9 @@ class VideoReader:
         return plane_format(first)
 
     def _note_losses(self, *, in_rgb: bool) -> None:
-        has_alpha = any(component.is_alpha for component in self._first.format.components)
-        if (has_alpha and in_rgb) or (not has_alpha and self._decoder.stream.metadata.get("alpha_mode") == "1"):
-            self.warnings.append("its alpha channel is dropped: the result is opaque")
+        self._transparency = Transparency() if in_rgb else None
+        if not has_alpha(self._first) and self._decoder.stream.metadata.get("alpha_mode") == "1":
+            self.warnings.append(_OPAQUE)
         if self._colour.hdr and in_rgb:
             self.warnings.append(f"HDR ({self._colour.hdr}) is tone-mapped to SDR BT.709")
 
@@ -295,6 +291,8 @@ class VideoReader:
     def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
         for decoded in self._coming:
             assert decoded.pts is not None
+            if self._transparency is not None and self._transparency.look(decoded):
+                self.warnings.append(_OPAQUE)
             yield decoded, decoded.pts - self._offset
 
     @property

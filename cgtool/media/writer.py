@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -31,6 +30,7 @@ from cgtool.media.input.beside import Beside, Source
 from cgtool.media.outputs import publish, reserve
 from cgtool.media.planes import write_planes
 from cgtool.media.reader import VideoInfo
+from cgtool.media.shape.lasting import lasting_arguments, lasting_warnings, stated_rate
 
 _PATIENCE_SECONDS = 2.0
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
@@ -73,7 +73,7 @@ class VideoWriter:
         feed: Sequence[str] = ("-fpsprobesize", "0", "-f", "nut"),
     ) -> None:
         self._overwrite = overwrite
-        self._info = info
+        self._container, self._info = container, info
         # Of the frames that ffmpeg is given; what it makes of them, the encoder's arguments say.
         self._pixel_format = (info.pixel_format if as_decoded else None) or encoder.pixel_format
         self._colour: Colour = info.colour if as_decoded else info.colour.for_output()
@@ -124,7 +124,7 @@ class VideoWriter:
     def _open_nut(self) -> None:
         self._nut = av.open(f"pipe:{self._ffmpeg.stdin_fd}", "w", format="nut")
         # The rate is a hint that NUT passes on, for containers that state one; it moves no timestamp.
-        stream = self._nut.add_stream("rawvideo", rate=self._info.average_rate or Fraction(25))
+        stream = self._nut.add_stream("rawvideo", rate=stated_rate(self._info))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = self._info.width, self._info.height
         stream.pix_fmt = self._pixel_format
@@ -194,6 +194,7 @@ class VideoWriter:
         self._finished = True
         self._clean_up()
         self.warnings += self._clock.warnings()
+        self.warnings += lasting_warnings(self._container, self._info.last_frame, self._clock.time_base)
 
     def abort(self) -> None:
         """Stop the encoder at once and leave nothing behind. Safe from any thread, at any time, and more than once."""
@@ -237,6 +238,10 @@ def _arguments(
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
             if not encoder.copies:
                 arguments += _encoding(number, container, encoder, filters, colour, clock)
+            origin = info.origin_seconds + clock.moved_seconds
+            if info.timecode is not None:
+                arguments += [f"-metadata:s:{number}", f"timecode={info.timecode}", "-metadata", "timecode="]
+            arguments += lasting_arguments(number, container, info.last_frame, info.loops, origin)
             arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:
                 arguments += [f"-metadata:s:{number}", f"{tag}="]
@@ -254,6 +259,9 @@ def _arguments(
         arguments += ["-movflags", "+faststart+use_metadata_tags" if info.has_vendor_tags else "+faststart"]
         if encoder.name.startswith(("libx265", "hevc")):
             arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
+    if container.muxer == "avi":
+        # A codec's priming before 0 would push back the picture, all of it but the first frame.
+        arguments += ["-avoid_negative_ts", "disabled"]
     if container.muxer == "avi" and encoder.name == "libx264":
         arguments += ["-bf", "0"]  # AVI has no room for the reordering that B-frames need
     return arguments

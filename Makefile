@@ -89,5 +89,5 @@ $(DEV): $(BASE)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest .venv-peers build dist demo .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-peers build dist demo .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage .coverage.*
 	find cgtool tests -name __pycache__ -type d -prune -exec rm -rf {} +

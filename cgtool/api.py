@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cgtool.tasks.check_data import DataCheck
     from cgtool.tasks.export import Event as ExportEvent
     from cgtool.tasks.export import Exported
+    from cgtool.tasks.join import Joined
     from cgtool.tasks.measure import MeasuredFrame
     from cgtool.tasks.models import ModelRow
     from cgtool.tasks.preview import Event as PreviewEvent
@@ -92,6 +93,26 @@ def convert(request: ConvertRequest) -> list[Result]:
 
     events = task.convert(task.lay_out(request))
     return [event.result for event in events if isinstance(event, Finished)]
+
+
+def join(output: FileName, *, overwrite: bool = False) -> Joined:
+    """Join the segments of a video that several machines have made, as ``cgtool join`` does, and remove their folder.
+
+    Args:
+        output: The video that they shall become.
+        overwrite: Replace an existing one.
+
+    Returns:
+        ``frames``, ``segments`` and ``warnings``.
+
+    Raises:
+        MediaError: There are no segments, some are missing, the source has changed, somebody else is joining them, or
+            the output exists.
+        EncoderError: ffmpeg failed.
+    """
+    from cgtool.tasks import join as task
+
+    return task.join(Path(output), overwrite=overwrite)
 
 
 @_takes(WatchRequest)

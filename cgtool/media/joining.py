@@ -130,7 +130,8 @@ class Joiner(VideoWriter):
         options = {"avoid_negative_ts": "disabled"}
         if self._feed in ("mp4", "mov"):
             options["movflags"] = "frag_keyframe+delay_moov+default_base_moof"
-            options["video_track_timescale"] = str(self._schedule.tick.denominator)
+            # The track's clock, and that of when it begins.
+            options["video_track_timescale"] = options["movie_timescale"] = str(self._schedule.tick.denominator)
         try:
             with av.open(f"pipe:{self._ffmpeg.stdin_fd}", "w", format=self._feed, options=options) as out:
                 stream: VideoStream | None = None
@@ -140,7 +141,7 @@ class Joiner(VideoWriter):
                     if stream is None:
                         stream = out.add_stream_from_template(source, opaque=True)
                         stream.time_base = self._schedule.tick
-                        if source.sample_aspect_ratio is not None:
+                        if source.sample_aspect_ratio:
                             stream.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
                         setup = source.codec_context.extradata
                     if source.codec_context.extradata != setup:

@@ -199,7 +199,7 @@ class VideoReader:
     def _origin(self, first: VideoFrame) -> Fraction:
         decoder = self._decoder
         if decoder.start_seconds is not None:
-            return decoder.start_seconds
+            return round(decoder.start_seconds / decoder.time_base) * decoder.time_base  # as frames, so sound
         begin = (first.pts or 0) * decoder.time_base
         if begin < 0 or decoder.file_start > _FARTHEST_START_SECONDS:
             return min(decoder.file_start, begin)

@@ -259,6 +259,9 @@ def _arguments(
         arguments += ["-movflags", "+faststart+use_metadata_tags" if info.has_vendor_tags else "+faststart"]
         if encoder.name.startswith(("libx265", "hevc")):
             arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
+    if container.muxer == "avi":
+        # A codec's priming before 0 would push back the picture, all of it but the first frame.
+        arguments += ["-avoid_negative_ts", "disabled"]
     if container.muxer == "avi" and encoder.name == "libx264":
         arguments += ["-bf", "0"]  # AVI has no room for the reordering that B-frames need
     return arguments

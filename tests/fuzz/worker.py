@@ -33,6 +33,7 @@ def main(corpus: Path, scratch: Path, seed: int, first: int, end: int) -> None:
     warnings.simplefilter("error")
     complaints = _Complaints()
     logging.getLogger("cgtool").addHandler(complaints)
+    _warm_up(corpus)
     for number in range(first, end):
         chance = random.Random(f"{seed}:{number}")
         [kind] = chance.choices(KINDS, _SHARES)
@@ -48,6 +49,12 @@ def main(corpus: Path, scratch: Path, seed: int, first: int, end: int) -> None:
         if fault is None:
             shutil.rmtree(folder)
         _say(number=number, outcome=outcome, fault=fault)
+
+
+def _warm_up(corpus: Path) -> None:
+    """Load what is loaded only once, such as PyTorch's compiler, which may take long on a busy machine."""
+    model = read_model_folder(corpus / "model" / "maps")
+    load_generator(model, model.directions[0])
 
 
 class _Complaints(logging.Handler):

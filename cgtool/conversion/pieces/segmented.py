@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -154,6 +155,7 @@ class _Run:
         self._clip, self._work, self._part = clip, work, part
         self._stands_at: int | None = 0  # the segment that the passage comes to next
         self._made = 0
+        self._busy: Counter[str] = Counter()  # with what was made
 
     def run(self) -> Generator[Advanced, None, Outcome]:
         work = self._work
@@ -214,7 +216,7 @@ class _Run:
 
             with stages_beside_each_other(), closing(passage.pipeline(end, write, writer.abort).run()) as running:
                 for progress in running:
-                    busy = dict(progress.busy_seconds)
+                    busy = dict(self._busy + Counter(progress.busy_seconds))
                     yield replace(advanced, frames=advanced.frames + progress.items, busy_seconds=busy)
             if not lease.is_held:
                 logger.debug("%s: segment %d was taken over by somebody else", work.path, number)
@@ -224,6 +226,7 @@ class _Run:
         warnings = (*clip.reader.warnings, *clip.network.warnings, *writer.warnings)
         work.keep(number, Segment(progress.items, first, warnings, progress.busy_seconds), passage.state())
         self._made += progress.items
+        self._busy.update(progress.busy_seconds)
         self._stands_at = number + 1
 
     def _go_to(self, number: int) -> Iterator[Advanced]:
@@ -235,10 +238,15 @@ class _Run:
             passage.go_to(start, state)
             return
         logger.debug("segment %d: warming up", number)
-        passage.go_to(start - round(WARM_UP_SECONDS / work.plan.time_base))
-        waiting = self._advanced(0, number)
-        for _ in passage.warm_up(start):
-            yield waiting
+        since, waiting = start - round(WARM_UP_SECONDS / work.plan.time_base), self._advanced(0, number)
+        starts = [since, start]
+        if passage.counts_frames:  # as whoever makes the segments before does, from each one's first frame
+            first = max(bisect_right(work.plan.starts, since) - 1, 0)
+            starts = list(work.plan.starts[first : number + 1])
+        passage.go_to(starts[0])
+        for end in starts[1:]:
+            for _ in passage.warm_up(end, since):
+                yield waiting
 
     def _join(self) -> Outcome:
         work, done = self._work, self._work.done()

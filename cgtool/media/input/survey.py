@@ -7,10 +7,12 @@ to the next, every packet is looked at, which takes as long as reading the file.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -55,12 +57,20 @@ def look_through(path: Path, stream: VideoStream) -> Survey:
     seeks = stream.container.format.name != "mpeg"
     if not clock_may_jump(stream):
         return Survey(seeks)
-    if path.stat().st_size > _SMALL_BYTES and _rises_evenly(path, stream.index):
-        return Survey(seeks)
-    times = _all_times(path, stream.index)
-    runs = find_runs(times, stream.index, 1 / usual_rate(stream))
+    state = path.stat()
+    # A preview opens a file several times.
+    found = _look(path, state.st_size, state.st_mtime_ns, stream.index, 1 / usual_rate(stream))
+    return replace(found, seeks=found.seeks and seeks)
+
+
+@functools.lru_cache(maxsize=16)
+def _look(path: Path, size: int, _modified: int, picture: int, frame_seconds: Fraction) -> Survey:
+    if size > _SMALL_BYTES and _rises_evenly(path, picture):
+        return Survey()
+    times = _all_times(path, picture)
+    runs = find_runs(times, picture, frame_seconds)
     # Where the clock jumps, a time leads to several places.
-    return Survey(seeks and runs is None, runs, len(times[stream.index].shown) or None)
+    return Survey(runs is None, runs, len(times[picture].shown) or None)
 
 
 def _all_times(path: Path, picture: int) -> dict[int, Times]:

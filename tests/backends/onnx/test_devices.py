@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import platform
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import cgtool
 from cgtool.backends import machine
 from cgtool.backends.onnx import devices
 from cgtool.backends.onnx.backend import ONNXBackend, import_runtime
@@ -22,6 +27,7 @@ from cgtool.errors import EngineError
 from cgtool.extras import installed
 from cgtool.models.folder import read_model_folder
 from tests.backends.support import Sources, psnr
+from tests.media.probe import make
 
 NO_DEVICE = "onnxruntime-ep-openvino finds no device for openvino on this machine; it refuses CPUs that are not Intel's"
 FRAMES = np.random.default_rng(0).integers(0, 256, (1, 40, 56, 3), dtype=np.uint8)
@@ -149,3 +155,28 @@ def test_openvino_through_onnx_runtime_runs_an_engine_on_a_cpu(compiled: Path) -
     with opened.backend as backend, TorchBackend(source) as reference:
         assert psnr(backend.infer(FRAMES), reference.infer(FRAMES)) >= 40
     assert any("proven here" in reason for reason in opened.reasons)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="onnxruntime-openvino is for x86-64")
+def test_a_clip_through_the_package_that_has_openvino_built_in(own_cache: Path, tmp_path: Path) -> None:
+    """Downloads it: 85 MB. It lies in a folder before the ONNX Runtime of this environment."""
+    folder, clip, done = tmp_path / "packages", tmp_path / "clip.mp4", tmp_path / "winter.mp4"
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), "onnxruntime-openvino"]
+    subprocess.run([sys.executable, *install], capture_output=True, text=True, check=True)
+    make(clip, "-f", "lavfi", "-i", "testsrc2=size=160x96:rate=25:duration=0.2")
+    command = ["-m", "cgtool", "convert", str(clip), "--to", "winter", "-o", str(done), "--json", "-v"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(Path(cgtool.__file__).parents[1])])}
+    run = subprocess.run(
+        [sys.executable, *command, "--engine", "onnx", "--device", "openvino"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(run.stdout)
+    assert (told["status"], told["frames"], told["engine"]) == ("converted", 5, "onnx")
+    assert told["device"] == f"openvino ({machine.cpu_name()})"
+    assert "proven here on a small frame" in run.stderr
+    (proof,) = (json.loads(path.read_bytes()) for path in (own_cache / "proofs").iterdir())
+    assert "onnxruntime-openvino " in proof["driver"]

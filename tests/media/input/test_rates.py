@@ -55,6 +55,20 @@ def test_dv_in_avi_at_another_rate_is_as_long_as_it_is(tmp_path: Path, stated: i
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_raw_dv_states_ticks(tmp_path: Path, suffix: str) -> None:
+    source = make(tmp_path / "three.dv", "-f", "lavfi", "-i", "color=black:size=720x576:rate=25,format=yuv420p",
+                  "-frames:v", "3")  # fmt: skip
+    with VideoReader(source) as reader:
+        assert reader.info.average_rate == reader.info.nominal_rate == 25
+        assert reader.info.estimated_frames == 3
+    result = tmp_path / f"result{suffix}"
+    pass_through(source, result)
+    shown, tick = timestamps(result)
+    assert all(abs(time - Fraction(number, 25)) <= tick for number, time in enumerate(shown))
+    assert ", 25 fps" in describe(result)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_frames_apart_on_a_clock_of_600(tmp_path: Path, suffix: str) -> None:
     """An AVI whose ticks are no frames: a frame at every 24th."""
     clock = "settb=1/600,setpts=24*N"

@@ -14,6 +14,7 @@ from tests.media.probe import make
 
 
 def look(path: Path) -> Survey:
+    survey._look.cache_clear()
     with av.open(str(path)) as container:
         return look_through(path, container.streams.video[0])
 
@@ -47,6 +48,13 @@ def test_clocks_that_can_not_jump_are_not_looked_at(
 ) -> None:
     monkeypatch.setattr(survey, "open_container", None)
     assert look(make(tmp_path / f"clip{suffix}", "-i", parts[0], "-c:v", "copy", "-an")) == Survey()
+
+
+def test_a_file_is_looked_at_once(parts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = look(parts[0])
+    monkeypatch.setattr(survey, "_all_times", None)
+    with av.open(str(parts[0])) as container:
+        assert look_through(parts[0], container.streams.video[0]) == found
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.colour import Colour
 from cgtool.pictures import Array, Size
 
-_PLANAR = re.compile(r"(?P<kind>gray|yuv(?P<layout>420|422|444)p)(?P<depth>10|12)?(?:le)?")
+# With alpha only of more than 8 bits: that is ProRes 4444, whose encoder keeps it.
+_PLANAR = re.compile(r"(?P<kind>gray|yuv(?:a(?=\d{3}p1))?(?P<layout>420|422|444)p)(?P<depth>10|12)?(?:le)?")
 _STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
 
 
@@ -95,7 +96,8 @@ class Mapping:
                 self._samples, self._size, (height, width), knots, strength=strength, preserve_color=preserve
             )
         maps = frame.maps if self._to_hdr is None else self._to_hdr(frame.maps)
-        return replace(frame.frame, planes=tuple(self._change(frame.frame.planes, maps)))
+        colours, alpha = frame.frame.planes[:3], frame.frame.planes[3:]
+        return replace(frame.frame, planes=(*self._change(colours, maps), *alpha))
 
 
 def samples_of(pixel_format: str | None, colour: Colour, *, keep_hdr: bool = False) -> Samples | None:

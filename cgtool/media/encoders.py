@@ -23,6 +23,7 @@ class Encoder:
         name: FFmpeg's name of the encoder.
         pixel_format: FFmpeg's name of the pixel format that it is given by default.
         odd_pixel_format: The same where width or height is odd; None if the default does.
+        alpha: Pixel format and preset for frames that come as decoded and with alpha; None if it can't be kept.
         plays_deep: Most of what plays the codec plays 10 bits of it as well: the depth follows the source's.
         crf: Default constant rate factor, None where the encoder has none.
         preset: Default preset, None where it has none.
@@ -37,6 +38,7 @@ class Encoder:
     name: str
     pixel_format: str
     odd_pixel_format: str | None = None
+    alpha: tuple[str, str] | None = None
     plays_deep: bool = False
     crf: int | None = None
     preset: str | None = None
@@ -87,6 +89,7 @@ ENCODERS: Mapping[str, Encoder] = {
     "prores": Encoder(
         "prores_ks",
         "yuv422p10le",
+        alpha=("yuva444p10le", "4"),
         plays_deep=True,
         preset="3",
         preset_option="-profile:v",
@@ -157,6 +160,8 @@ def choose_encoder(
         raise UsageError("--pixel-format does not apply to gif: its colours are a palette")
     if pixel_format is not None:
         _check_pixel_format(pixel_format, encoder.name)
+    elif encoder.alpha is not None and preset is None and (decoded_format or "").startswith("yuva"):
+        pixel_format, preset = encoder.alpha
     elif encoder.lossless and decoded_format in _pixel_formats(encoder.name):
         pixel_format = decoded_format
     else:

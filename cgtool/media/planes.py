@@ -11,7 +11,7 @@ from av.video.frame import VideoFrame
 
 from cgtool.frame import Plane
 
-_YUV = re.compile(r"yuv(420|422|444)p(10|12)?(le)?|p010le")
+_YUV = re.compile(r"yuv(?P<alpha>a?)(420|422|444)p(10|12)?(le)?|p010le")
 
 
 def plane_format(frame: VideoFrame) -> str | None:
@@ -42,9 +42,10 @@ def depth_of(pixel_format: str | None) -> int:
 def keeps_colours(pixel_format: str | None, to: str) -> bool:
     """Whether FFmpeg brings frames of one format to another and leaves what their numbers mean as it is.
 
-    So it is with one and the same format, and between YUV of any depth and size of chroma.
+    So it is with one and the same format, and between YUV of any depth and size of chroma, both with alpha or without.
     """
-    return pixel_format == to or bool(_YUV.fullmatch(pixel_format or "") and _YUV.fullmatch(to))
+    one, other = _YUV.fullmatch(pixel_format or ""), _YUV.fullmatch(to)
+    return pixel_format == to or bool(one and other and bool(one["alpha"]) == bool(other["alpha"]))
 
 
 def read_planes(frame: VideoFrame) -> tuple[Plane, ...]:

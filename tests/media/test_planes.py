@@ -79,6 +79,8 @@ def test_depths(name: str | None, depth: int) -> None:
 def test_formats_that_keep_colours() -> None:
     assert keeps_colours("yuv422p10le", "yuv420p")
     assert keeps_colours("yuv420p10le", "p010le")
+    assert keeps_colours("yuva444p12le", "yuva444p10le")
+    assert not keeps_colours("yuva444p12le", "yuv422p10le"), "alpha would be lost without a word"
     assert keeps_colours("gbrp", "gbrp")
     for one, other in (("yuv420p", "bgr0"), ("gray", "yuv420p"), ("yuva420p", "yuv420p"), (None, "yuv420p")):
         assert not keeps_colours(one, other)

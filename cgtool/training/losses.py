@@ -123,6 +123,16 @@ class Verdict:
     fake_logits: Tensor
 
 
+def steepness(verdict: Verdict) -> Tensor:
+    """Squared length of the gradient of a real image's logits by its pixels, summed and divided by their number.
+
+    Half of it is the penalty R1 of Mescheder et al. (2018), whose discriminator gives one logit. Of many, each a
+    patch's, the gradients hardly overlap: this is about the mean of their own, so that a weight means the same.
+    """
+    (gradient,) = torch.autograd.grad(verdict.real_logits.sum(), verdict.real, create_graph=True)
+    return gradient.square().sum((1, 2, 3)).mean() / verdict.real_logits[0].numel()
+
+
 @dataclass(frozen=True)
 class LossTerm:
     """A loss that is logged, plotted and reported.
@@ -190,6 +200,14 @@ DISCRIMINATORS = DiscriminatorTerm(
     weight=lambda objective: 1.0,
     value=lambda verdict: discriminator_loss(verdict.objective.gan_loss, verdict.real_logits, verdict.fake_logits),
     on_screen=True,
+)
+R1 = DiscriminatorTerm(
+    "R1",
+    "Steepness at real images (weighted)",
+    ("r1_A", "r1_B"),
+    weight=lambda objective: objective.r1_weight / 2,
+    value=steepness,
+    of_pixels=True,
 )
 CYCLE = GeneratorTerm(
     "cycle",
@@ -273,7 +291,7 @@ DISTILLATION = GeneratorTerm(
 )
 
 TERMS: tuple[LossTerm, ...] = (
-    ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR, BACKGROUND,
+    ADVERSARIAL, DISCRIMINATORS, R1, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR, BACKGROUND,
     DISTILLATION,
 )  # fmt: skip
 """All losses, in the order in which they are shown."""

@@ -67,7 +67,7 @@ def first_losses(
         for _ in train(request):
             pass
     steps = read_metrics(request.run_folder / "metrics.jsonl")
-    others = {"step", "epoch", "learning_rate", "seconds", "data_seconds"}
+    others = {"step", "epoch", "learning_rate", "seconds", "data_seconds", "cpu_seconds"}
     return [{name: value for name, value in step.items() if name not in others} for step in steps]
 
 

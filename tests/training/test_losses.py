@@ -11,7 +11,15 @@ from cgtool.training import losses
 from cgtool.training.build import build_networks
 from cgtool.training.config import Objective
 from cgtool.training.files.report import write_report
-from cgtool.training.losses import TERMS, GeneratorTerm, as_judged, generator_terms, shown, translated
+from cgtool.training.losses import (
+    TERMS,
+    GeneratorTerm,
+    as_judged,
+    discriminator_terms,
+    generator_terms,
+    shown,
+    translated,
+)
 from cgtool.training.parts.colours import invented
 from cgtool.training.parts.distances import adversarial_loss
 from cgtool.training.parts.masks import on_plain_ground, split_mask
@@ -22,7 +30,7 @@ from tests.training.toy import tiny_config
 
 def test_names_are_those_that_files_know() -> None:
     assert {term.name: sorted(term.names) for term in TERMS} == {
-        "G": ["G_A_to_B", "G_B_to_A"], "D": ["D_A", "D_B"], "cycle": ["cycle_A", "cycle_B"],
+        "G": ["G_A_to_B", "G_B_to_A"], "D": ["D_A", "D_B"], "R1": ["r1_A", "r1_B"], "cycle": ["cycle_A", "cycle_B"],
         "identity": ["identity_A", "identity_B"], "temporal": ["temporal_A", "temporal_B"],
         "texture": ["texture_A", "texture_B"], "evenness": ["evenness_A", "evenness_B"],
         "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"], "colour": ["colour_A", "colour_B"],
@@ -40,6 +48,11 @@ def test_a_weight_of_0_leaves_a_loss_out() -> None:
     assert [term.name for term in generator_terms(every)] == [
         "G", "cycle", "identity", "temporal", "texture", "rims", "range",
     ]  # fmt: skip
+
+
+def test_discriminators_have_terms_of_their_own() -> None:
+    assert [term.name for term in discriminator_terms(Objective())] == ["D"]
+    assert [term.name for term in discriminator_terms(Objective(r1_weight=1))] == ["D", "R1"]
 
 
 def test_a_mean_is_of_both_halves() -> None:

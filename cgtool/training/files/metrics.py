@@ -33,6 +33,7 @@ class StepMetrics:
         seconds: From the end of the step before to the end of this one. On a GPU steps end when they are queued, so
             only averages over many mean something.
         data_seconds: The part of ``seconds`` that was spent waiting for images.
+        cpu_seconds: Of all this process's threads, during the step, without judging and samples; 0 if not measured.
         losses: Weighted, by name; means over all processes.
     """
 
@@ -42,6 +43,7 @@ class StepMetrics:
     seconds: float
     data_seconds: float
     losses: dict[str, float]
+    cpu_seconds: float = 0.0
 
 
 class MetricsLog:

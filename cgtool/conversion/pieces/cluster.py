@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -42,6 +43,7 @@ _RETRIES = 5
 _TELL_SECONDS = 0.5
 _CHUNK_BYTES = 64 << 20
 _GOODBYE_SECONDS = 5.0
+_KNOCK_SECONDS = 10.0
 
 
 class Board:
@@ -213,6 +215,7 @@ class Cluster:
         self._address, self._gpus, self.send_files = address, gpus, send_files
 
     def __enter__(self) -> Cluster:
+        _knock(self._address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told of it
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -223,8 +226,7 @@ class Cluster:
         try:
             ray.init(self._address, log_to_driver=False, logging_level=logging.ERROR, **own)
         except Exception as error:
-            hint = "Give --ray local, or HOST:PORT as `ray start --head` tells it"
-            raise ClusterError(f"no Ray cluster at {self._address}: {_first_line(error)}", hint=hint) from error
+            raise _absent(self._address, error) from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)  # Ray has put its own there
         # Or news of lost machines would go to standard output, among our lines.
@@ -313,5 +315,20 @@ class Cluster:
             self._ray.wait(done, num_returns=len(done), timeout=_GOODBYE_SECONDS)
 
 
+def _knock(address: str) -> None:
+    """Refuse an address at which nobody answers: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "/" not in host:
+        try:
+            socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _absent(address, error) from error
+
+
+def _absent(address: str, error: Exception) -> ClusterError:
+    hint = "Give --ray local, or HOST:PORT as `ray start --head` tells it"
+    return ClusterError(f"no Ray cluster at {address}: {_first_line(error)}", hint=hint)
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +15,12 @@ import pytest
 
 from cgtool.conversion.events import Advanced, Finished, Note, Result
 from cgtool.conversion.jobs import Job
+from cgtool.conversion.pieces import cluster
 from cgtool.conversion.pieces.cluster import Board, Cluster, Order, Parcel, carry_out, forget
 from cgtool.conversion.pieces.segmented import Segmentation
 from cgtool.conversion.pieces.segments import NOTHING, Part
 from cgtool.conversion.request import ConvertRequest, PreviewRequest, WatchRequest
-from cgtool.errors import UsageError
+from cgtool.errors import ClusterError, UsageError
 from tests.conversion.pieces.test_segmented import FRAMES, SEGMENTS, difference, ended, footage, start
 from tests.media.probe import make, streams, timestamps
 
@@ -80,6 +82,16 @@ def test_without_ray_the_line_to_run_is_told(monkeypatch: pytest.MonkeyPatch) ->
         with pytest.raises(UsageError, match=r"needs ray.*pip install 'cgtool\[ray\]'") as caught:
             make_it()
         assert caught.value.exit_code == 2
+
+
+def test_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "require", lambda *_: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        here = Cluster(address, gpus=False, send_files=False)
+        with pytest.raises(ClusterError, match=rf"no Ray cluster at {address}: .*[^.]\. Give --ray local"):
+            here.__enter__()
 
 
 @pytest.mark.parametrize(

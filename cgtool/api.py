@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cgtool.tasks.check_data import DataCheck
     from cgtool.tasks.export import Event as ExportEvent
     from cgtool.tasks.export import Exported
+    from cgtool.tasks.join import Joined
     from cgtool.tasks.measure import MeasuredFrame
     from cgtool.tasks.models import ModelRow
     from cgtool.tasks.preview import Event as PreviewEvent
@@ -92,6 +93,26 @@ def convert(request: ConvertRequest) -> list[Result]:
 
     events = task.convert(task.lay_out(request))
     return [event.result for event in events if isinstance(event, Finished)]
+
+
+def join(output: FileName, *, overwrite: bool = False) -> Joined:
+    """Join the segments of a video that several machines have made, as ``cgtool join`` does, and remove their folder.
+
+    Args:
+        output: The video that they shall become.
+        overwrite: Replace an existing one.
+
+    Returns:
+        ``frames``, ``segments`` and ``warnings``.
+
+    Raises:
+        MediaError: There are no segments, some are missing, the source has changed, somebody else is joining them, or
+            the output exists.
+        EncoderError: ffmpeg failed.
+    """
+    from cgtool.tasks import join as task
+
+    return task.join(Path(output), overwrite=overwrite)
 
 
 @_takes(WatchRequest)
@@ -257,6 +278,7 @@ def train_events(
     engines_dir: FileName | None = None,
     init: FileName | None = None,
     save_init: FileName | None = None,
+    logger: str | tuple[str, ...] = "tensorboard",
     **options: str | float | None,
 ) -> Iterator[TrainEvent]:
     """Train a model, or go on where the run of this name was, and tell what happens; see `cgtool.tasks.train.train`.
@@ -269,6 +291,7 @@ def train_events(
         preset: Where options begin: a key of `cgtool.training.presets.PRESETS`.
         runs_dir, engines_dir: Where the run's and the model's folder go.
         init, save_init: Folders of a warm start to begin with, and to write.
+        logger: Who is told of losses, judgements and samples: ``tensorboard``, ``wandb``, ``mlflow``, or several.
         options: Everything else that ``cgtool train --help`` lists.
 
     Raises:
@@ -296,6 +319,7 @@ def train_events(
         engines_dir=default_engines_dir(_path(engines_dir)),
         init=_path(init),
         save_init=_path(save_init),
+        logger=(logger,) if isinstance(logger, str) else tuple(logger),
         **run,
     )
     return task.train(request)

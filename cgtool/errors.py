@@ -6,6 +6,7 @@ CgtoolError                 exit code 1
 │   └── OutputExistsError   refused, because nothing is overwritten unasked
 ├── EncoderError            the encoder failed; carries its own last words
 ├── ModelError              a model folder or checkpoint that is missing, damaged or foreign
+├── ClusterError            a cluster that can't be joined, or that lost a task too often
 └── EngineError             a backend that can't be opened or that failed
     └── OutOfMemoryError    the device ran out of memory; a smaller batch may fit
 
@@ -65,6 +66,10 @@ class EncoderError(CgtoolError):
 
 class ModelError(CgtoolError):
     """A model folder or checkpoint is missing, damaged or foreign."""
+
+
+class ClusterError(CgtoolError):
+    """A cluster can't be joined, or has lost a task too often."""
 
 
 class EngineError(CgtoolError):

@@ -14,7 +14,8 @@ from PIL import Image
 import cgtool
 from cgtool.conversion.events import Advanced, EngineOpened, Finished, Started
 from cgtool.conversion.request import ConvertRequest
-from tests.media.samples import numbered
+from tests.media.samples import numbered, numbers
+from tests.tasks.test_join import unjoined as unjoined
 from tests.training.toy import write_domains
 
 README = Path(__file__).parents[1] / "README.md"
@@ -106,6 +107,14 @@ def test_measuring(tmp_path: Path) -> None:
     assert len(list(cgtool.measure_events(clip, clip))) == 5
     with pytest.raises(cgtool.CgtoolError, match="absent"):
         cgtool.measure(clip, tmp_path / "absent.mp4")
+
+
+def test_joining(unjoined: Path) -> None:
+    joined = cgtool.join(unjoined)
+    assert (joined.frames, joined.segments, joined.warnings) == (30, 3, ())
+    assert numbers(unjoined) == list(range(10, 40))
+    with pytest.raises(cgtool.CgtoolError, match="no segments of it are kept here"):
+        cgtool.join(str(unjoined), overwrite=True)
 
 
 def test_exporting(compiled: Path) -> None:

@@ -23,6 +23,7 @@ EXTRAS = {
     "int8": ("nncf",),
     "onnxruntime": ("onnxruntime",),
     "tensorrt": ("tensorrt",),
+    "ray": ("ray",),
 }
 LARGEST_MIB = 850
 """Of a base install; pip itself is left out. OpenCV, OpenVINO and the FFmpeg of imageio-ffmpeg are 70% of it."""
@@ -115,6 +116,7 @@ TRAIN = ("train", "data", "--domains", "a,b", "--name", "ab")
         ("train", (*CONVERT, "--engines-dir", "models"), "cgtool[train]"),
         ("plot", ("measure", "a.mp4", "b.mp4", "--plot", "plot.png"), "cgtool[plot]"),
         ("onnxruntime", (*CONVERT, "--engine", "onnx"), "cgtool[onnxruntime]"),
+        ("ray", (*CONVERT, "--ray", "local"), "cgtool[ray]"),
         ("int8", ("export", "--int8", "--calibration", "."), "cgtool[int8]"),
         ("projected", (*TRAIN, "--preset", "season"), "cgtool[projected]"),
     ],

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cgtool.backends.manifest import EngineFile, find_engines
 from cgtool.models.folder import engine_key, read_model_folder
-from tests.benchmarks.first_losses import STEPS, first_losses
+from tests.benchmarks.first_losses import STEPS, chain, first_losses
 
 ENGINES = Path(__file__).parents[1] / "engines"
 MODELS = sorted(path.parent for path in ENGINES.glob("*/model.json"))
 
 
-def recipes(model: Path) -> Iterator[Mapping[str, Any]]:
-    """The provenance of a model, and of the model that it began with, and so on."""
-    provenance = json.loads((model / "model.json").read_text(encoding="utf-8"))["provenance"]
-    while provenance:
-        yield provenance
-        provenance = provenance["init"] and provenance["init"]["provenance"]
-
-
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.name)
 def test_the_first_losses_can_be_reproduced(model: Path, real_data: Path, tmp_path: Path) -> None:
     domains = read_model_folder(model).domains
-    for number, recipe in enumerate(recipes(model)):
+    for number, recipe in enumerate(chain(json.loads((model / "model.json").read_bytes())["provenance"])):
         recorded = recipe["first_losses"]
         assert len(recorded) == STEPS
         losses = first_losses(recipe, domains, real_data, tmp_path / str(number))

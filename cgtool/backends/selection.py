@@ -179,13 +179,14 @@ class Refusal:
         what: A candidate, a kind on a device, or a file, in words.
         reason: Why not.
         passed_over: It is a file that somebody compiled for this machine: the user hears of it unasked.
-        disproven: It ran, and did not do as it should: the user is warned.
+        failed: It is a compiled file that should have opened here, or it ran and did not do as it should: the user is
+            warned.
     """
 
     what: str
     reason: str
     passed_over: bool = False
-    disproven: bool = False
+    failed: bool = False
 
     def __str__(self) -> str:
         return f"{'passed over ' if self.passed_over else ''}{self.what}: {self.reason}"
@@ -292,7 +293,8 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
             engine, proof = candidate.open(latency=request.latency)
         except EngineError as error:
             failure = error
-            refused.append(Refusal(str(candidate), str(error), disproven=isinstance(error, trial.DisprovenError)))
+            told = candidate.file is not None or isinstance(error, trial.DisprovenError)
+            refused.append(Refusal(str(candidate), str(error), failed=told))
             continue
         later = candidates[place + 1 :]
         shapes = candidate.spec.shapes
@@ -302,6 +304,8 @@ def _open_first(candidates: list[Candidate], refusals: Sequence[Refusal], label:
             engine = WithinProfile(engine, shapes, functools.partial(_open_first, later, why, label, request))
         return _told(engine, candidate, later, refused, request, proof)
     if failure is not None and len(refused) == 1:
+        if isinstance(failure, trial.DisprovenError):  # which does not name the engine
+            raise trial.DisprovenError(f"{label}, {refused[0].what}: {failure.message}", hint=failure.hint) from failure
         raise failure
     raise EngineError(
         f"no engine can run {label}: {'; '.join(map(str, refused))}",
@@ -331,5 +335,7 @@ def _told(
     if request.engine == "auto":
         advice = KINDS[candidate.spec.format].advice.get(candidate.device.partition(":")[0])
         notes = [*(str(refusal) for refusal in refused if refusal.passed_over), *notes, *([advice] if advice else [])]
-    warnings = [*(f"passed over {refusal}" for refusal in refused if refusal.disproven), *engine.warnings]
+    failures = [f"passed over {refusal}" for refusal in refused if refusal.failed]
+    # What a graph was not taken from may be a file that has just been told of.
+    warnings = [*failures, *(own for own in engine.warnings if not any(own in failure for failure in failures))]
     return Opened(engine, reasons, warnings, notes)

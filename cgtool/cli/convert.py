@@ -138,6 +138,13 @@ class EveryType(click.ParamType):  # type: ignore[type-arg]
     show_default=True,
     help="HDR becomes SDR, or stays HDR (HLG or PQ, 10 bits) with a model that gives maps.",
 )
+@click.option(
+    "--deinterlace",
+    type=click.Choice(["auto", "off", "on"]),
+    default="auto",
+    show_default=True,
+    help="Interlaced frames become progressive: those that are flagged, none, or all.",
+)
 @click.option("--no-audio", is_flag=True, help="Leave the sound out.")
 @click.option("--start", type=TimeType(), metavar="TIME", help="Begin here: seconds or HH:MM:SS.")
 @click.option("--end", type=TimeType(), metavar="TIME", help="End before here.")
@@ -153,6 +160,8 @@ class EveryType(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--resume/--no-resume", default=True, show_default=True, help="Go on with what an earlier run has kept.")
 @click.option("--part", metavar="I/N", help="Begin with the I-th N-th of the segments: others work on the rest.")
+@click.option("--ray", metavar="HOST:PORT|local", help="A Ray cluster does the work, each segment where there is room.")
+@click.option("--ray-send-files", is_flag=True, help="Its machines share no disk: files go through Ray.")
 @click.option(
     "--list-unfinished",
     metavar="DIR",

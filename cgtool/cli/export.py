@@ -190,9 +190,8 @@ def _gpus(text: str) -> tuple[str, ...]:
     """Compute capabilities that are listed with commas, in the order in which an engine's name has them."""
     from cgtool.backends.spec import AMPERE_AND_NEWER, RTX_GPUS
 
-    if text == "all":
-        return AMPERE_AND_NEWER
-    named = [gpu.strip() for gpu in text.split(",")]
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    named = [gpu for word in words for gpu in (AMPERE_AND_NEWER if word == "all" else [word])]
     return (*(gpu for gpu in RTX_GPUS if gpu in named), *(gpu for gpu in named if gpu not in RTX_GPUS))
 
 

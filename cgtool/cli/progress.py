@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Started
+from cgtool.conversion.events import Advanced, EngineOpened, Event, Finished, Note, Started
 
 SCHEMA = Path(__file__).with_name("progress.schema.json")
 """The JSON schema that every object fits."""
@@ -23,6 +23,8 @@ _WINDOW_SECONDS = 10.0
 
 class ProgressLines:
     """Writes one object per event, and while a file is being converted one per second.
+
+    What other runs have made counts as done, but not for the speed.
 
     Args:
         write: Takes a line.
@@ -45,6 +47,8 @@ class ProgressLines:
             opened = event.opened
             told = {name: list(getattr(opened, name)) for name in ("reasons", "warnings", "notes")}
             self._tell("engine", **asdict(opened.backend.info), **told)
+        elif isinstance(event, Note):
+            self._tell("note", **self._place, text=event.text)
         elif isinstance(event, Advanced):
             self._advance(event)
         elif isinstance(event, Finished):
@@ -65,21 +69,23 @@ class ProgressLines:
 
     def _advance(self, event: Advanced) -> None:
         now = self._clock()
-        self._history.append((now, event.frames))
+        made = event.frames - event.earlier_frames
+        self._history.append((now, made))
         while now - self._history[0][0] > _WINDOW_SECONDS:
             self._history.popleft()
         if now - self._told_at < _PERIOD_SECONDS:
             return
-        (first, frames), estimate = self._history[0], event.estimated_frames
-        fps = (event.frames - frames) / (now - first) if now > first else 0.0
+        (first, before), estimate = self._history[0], event.estimated_frames
+        fps = max(0.0, (made - before) / (now - first)) if now > first else 0.0
         estimate = None if estimate is None else max(estimate, event.frames)
         eta = None if estimate is None or fps == 0 else (estimate - event.frames) / fps
-        segment = getattr(event, "segment", None)  # only of clips that are converted piece by piece
         self._tell(
             "progress",
             **self._place,
-            **({} if segment is None else {"segment": segment}),
+            **({} if event.segment is None else {"segment": event.segment + 1}),
+            **({} if event.segments is None else {"segments": event.segments}),
             frames=event.frames,
+            earlier_frames=event.earlier_frames,
             estimated_frames=estimate,
             fps=round(fps, 3),
             eta_seconds=None if eta is None else round(eta, 1),

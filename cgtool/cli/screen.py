@@ -73,6 +73,7 @@ class Screen:
         self._job: Job | None = None
         self._overall: TaskID | None = None
         self._file: TaskID | None = None
+        self._earlier = 0
 
     @property
     def failed(self) -> int:
@@ -91,12 +92,19 @@ class Screen:
             if not self._quiet:
                 self._note(f"note: {event.text}")
         elif isinstance(event, Advanced):
-            if self._progress is not None and self._file is not None:
-                total = event.estimated_frames
-                total = None if total is None else max(total, event.frames)
-                self._progress.update(self._file, completed=event.frames, total=total)
+            self._advance(event)
         elif isinstance(event, Finished):
             self._finish(event.result)
+
+    def _advance(self, event: Advanced) -> None:
+        if self._progress is None or self._file is None:
+            return
+        total = event.estimated_frames
+        total = None if total is None else max(total, event.frames)
+        if event.earlier_frames != self._earlier:  # what others have made is no speed of ours
+            self._earlier = event.earlier_frames
+            self._progress.reset(self._file, completed=event.frames, total=total)
+        self._progress.update(self._file, completed=event.frames, total=total)
 
     def tell_how_to_go_on(self) -> None:
         """Say what is kept of a video that was stopped."""
@@ -106,10 +114,13 @@ class Screen:
 
         work = WorkFolder(self._job.target)
         if work.find({}) is not None and (done := len(work.done())):
-            self._note(f"{done} of {len(work.numbers)} segments are kept: the same command goes on from there")
+            told = f"{done} of {len(work.numbers)} segments are kept: the same command goes on from there"
+            if self._lines is not None:
+                self._lines.show(Note(told))
+            self._note(told)
 
     def _start(self, event: Started) -> None:
-        self._job = event.job
+        self._job, self._earlier = event.job, 0
         if self._progress is None:
             return
         if event.total > 1 and self._overall is None:

@@ -15,6 +15,7 @@ from cgtool.cli.setup.settings import origins
 from cgtool.errors import UsageError
 from cgtool.extras import require, require_training
 from cgtool.training.config import TrainConfig
+from cgtool.training.files.loggers import DEFAULT_LOGGERS, LOGGERS
 from cgtool.training.options import Option, options_of
 from cgtool.training.presets import PRESETS, resolve
 
@@ -108,6 +109,14 @@ def _config_option(option: Option) -> Callable[[_C], _C]:
     "--judge-every", type=click.IntRange(0), help="Steps between judgements of testA and testB.  [default: ten in all]"
 )
 @click.option("--keep-best/--keep-last", default=True, help="Make the model of the best step that was judged.")
+@click.option(
+    "--logger",
+    type=click.Choice(tuple(LOGGERS)),
+    multiple=True,
+    default=DEFAULT_LOGGERS,
+    show_default=True,
+    help="Who is told of losses, judgements and samples; may be given several times.",
+)
 @click.option("--stop-after", type=click.IntRange(1), help="Save and stop at this step; the same command goes on.")
 @click.option("--init", type=_FOLDER, metavar="FOLDER", help="Begin with a warm start, or a model's generators.")
 @click.option("--save-init", type=_FOLDER, metavar="FOLDER", help="Write a warm start when training ends or stops.")
@@ -143,6 +152,7 @@ def train(
     export_every: int,
     judge_every: int | None,
     keep_best: bool,
+    logger: tuple[str, ...],
     stop_after: int | None,
     init: Path | None,
     save_init: Path | None,
@@ -186,6 +196,7 @@ def train(
         export_every=export_every,
         judge_every=judge_every,
         keep_best=keep_best,
+        logger=logger,
         stop_after=stop_after,
         init=init,
         save_init=save_init,

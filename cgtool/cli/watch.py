@@ -10,7 +10,17 @@ from cgtool.cli.convert import convert
 from cgtool.cli.setup.settings import settle as settle_flags
 from cgtool.errors import UsageError
 
-_NOT_HERE = ("inputs", "overwrite", "skip_existing", "dry_run", "part", "list_unfinished", "clean")
+_NOT_HERE = (
+    "inputs",
+    "overwrite",
+    "skip_existing",
+    "dry_run",
+    "part",
+    "ray",
+    "ray_send_files",
+    "list_unfinished",
+    "clean",
+)
 
 
 @click.command()

@@ -23,10 +23,12 @@ from cgtool.errors import EncoderError
 from cgtool.media.containers import CONTAINERS, CarriedStream, Container, carry
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.hdr import carry_metadata
+from cgtool.media.input.beside import Source
 from cgtool.media.joining import Joiner, Piece
 from cgtool.media.planes import depth_of, keeps_colours
 from cgtool.media.reader import VideoReader
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.shape.interlacing import keep_fields
+from cgtool.media.writer import VideoWriter
 from cgtool.pictures import Size
 
 logger = logging.getLogger(__name__)
@@ -144,7 +146,7 @@ def open_clip(job: Job, network: Network, look: FullLook, encoding: Encoding, *,
     assert job.target is not None
     container = CONTAINERS[job.target.suffix.lower()]
     start, end = encoding.span
-    with VideoReader(job.source, start=start, end=end) as reader:
+    with VideoReader(job.source, start=start, end=end, deinterlace=encoding.deinterlace) as reader:
         info, size = reader.info, Size(reader.info.width, reader.info.height)
         logger.debug("%s: %s", job.source_name, size)
         way = _way(reader, network, look, encoding, container)
@@ -205,6 +207,9 @@ def _way(reader: VideoReader, network: Network, look: FullLook, encoding: Encodi
             raise EncoderError(f"HDR does not fit {encoder.pixel_format}, as {encoder.name} writes it", hint=hint)
     if info.colour.hdr and as_decoded:
         encoder, losses = carry_metadata(reader.first, encoder)
+        warnings += losses
+    if info.field_order is not None:
+        encoder, losses = keep_fields(encoder, info.field_order)
         warnings += losses
     logger.debug("%s, %s, %s frames", reader.info.colour, info.pixel_format, info.estimated_frames)
     logger.debug("encoder %s, %s%s", encoder.name, encoder.pixel_format, ", as decoded" if as_decoded else "")

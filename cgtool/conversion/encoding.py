@@ -10,6 +10,7 @@ from typing import Literal
 from cgtool.errors import UsageError
 from cgtool.media.containers import Container
 from cgtool.media.encoders import EncoderChoice, choose_encoder, default_codec
+from cgtool.media.shape.interlacing import Deinterlace
 from cgtool.pictures import Size
 
 Time = Fraction | float | str
@@ -28,6 +29,8 @@ class Encoding:
         hardware: Use a hardware encoder if one really opens.
         ffmpeg_args: Further ffmpeg output arguments, as a shell would read them.
         hdr: What becomes of high dynamic range: ``sdr`` tone-maps it, ``keep`` keeps it (PQ stays PQ, HLG stays HLG).
+        deinterlace: What becomes of interlaced frames: ``auto`` deinterlaces those that are flagged, ``on`` all of a
+            file, ``off`` none, and the result says so.
         no_audio: Leave the sound out.
         start, end: The span to convert, after the file's start.
 
@@ -42,6 +45,7 @@ class Encoding:
     hardware: bool = False
     ffmpeg_args: str = ""
     hdr: Literal["sdr", "keep"] = "sdr"
+    deinterlace: Deinterlace = "auto"
     no_audio: bool = False
     start: Time | None = None
     end: Time | None = None
@@ -52,6 +56,8 @@ class Encoding:
             raise UsageError("--end must come after --start")
         if self.hdr not in ("sdr", "keep"):
             raise UsageError(f"--hdr {self.hdr} is neither sdr nor keep")
+        if self.deinterlace not in ("auto", "off", "on"):
+            raise UsageError(f"--deinterlace {self.deinterlace} is none of auto, off, on")
         try:
             shlex.split(self.ffmpeg_args)
         except ValueError as error:

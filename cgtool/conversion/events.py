@@ -91,6 +91,7 @@ class Advanced:
         busy_seconds: Working time of each stage so far.
         segment: The segment that is being made, from 0; None for none.
         segments: How many there are; None for a clip in one piece.
+        earlier_frames: How many of the frames other runs had made, before this one or beside it.
     """
 
     frames: int
@@ -98,6 +99,7 @@ class Advanced:
     busy_seconds: Mapping[str, float] = field(default_factory=dict)
     segment: int | None = None
     segments: int | None = None
+    earlier_frames: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,13 @@ from typing import Literal
 
 from cgtool.config import SEGMENT_SECONDS, EnginePrecision
 from cgtool.conversion.encoding import Encoding
+from cgtool.conversion.jobs import STDIO
 from cgtool.conversion.look import Look
 from cgtool.conversion.model import Model, choose_model
 from cgtool.conversion.pieces.segmented import Segmentation
 from cgtool.conversion.pieces.segments import Part
 from cgtool.errors import UsageError
+from cgtool.extras import require
 from cgtool.models.folder import folded
 
 FileName = str | os.PathLike[str]
@@ -41,6 +43,8 @@ class ConvertRequest(Look, Encoding):
         segment: Seconds of a long video that are made at a time, and kept if the rest is not; 0 for one piece.
         resume: Go on with what an earlier run of the same has kept.
         part: ``I/N``: begin with the I-th N-th of each video's segments, since others work on the rest.
+        ray: Where the Ray cluster is that does the work, ``local`` for one of this machine; None for this process.
+        ray_send_files: Its machines share no disk: files go through Ray.
 
     Raises:
         UsageError: A value that can't be, or options that exclude each other.
@@ -62,6 +66,8 @@ class ConvertRequest(Look, Encoding):
     segment: float = SEGMENT_SECONDS
     resume: bool = True
     part: str | None = None
+    ray: str | None = None
+    ray_send_files: bool = False
 
     def __post_init__(self) -> None:
         Look.__post_init__(self)
@@ -77,6 +83,18 @@ class ConvertRequest(Look, Encoding):
         if self.part is not None and not self.resume:
             raise UsageError("--part and --no-resume exclude each other: others' work would be lost")
         _ = self.cutting
+        self._check_ray()
+
+    def _check_ray(self) -> None:
+        if self.ray is None:
+            if self.ray_send_files:
+                raise UsageError("--ray-send-files needs --ray")
+            return
+        if self.part is not None:
+            raise UsageError("--part and --ray exclude each other: Ray shares out the segments")
+        if STDIO in (*self.input_names, self.output):
+            raise UsageError("--ray makes files of files: standard input and output are for one process")
+        require("ray", "ray")
 
     @property
     def cutting(self) -> Segmentation:
@@ -123,6 +141,8 @@ class WatchRequest(ConvertRequest):
             raise UsageError("watching needs a folder for the results", hint="Give it with -o")
         if Path(self.output).resolve() == Path(self.input_names[0]).resolve():
             raise UsageError("the folder that is watched can't take the results", hint="Give another one with -o")
+        if self.ray is not None:
+            raise UsageError("watching is for one machine", hint="Leave --ray out")
         if self.overwrite:
             raise UsageError("watching leaves results that exist as they are", hint="Leave --overwrite out")
         if not 0 <= self.settle < float("inf"):
@@ -147,6 +167,8 @@ class PreviewRequest(ConvertRequest):
         super().__post_init__()
         if Path(self.output or "preview.html").suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"-o {self.output} is no page", hint="Its name must end in .html")
+        if self.ray is not None:
+            raise UsageError("a preview is for one machine", hint="Leave --ray out")
         if self.domains and self.model is not None:
             raise UsageError("--model leads to one domain: give one --to")
 

@@ -13,8 +13,6 @@ from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.containers import Container
 from cgtool.media.reader import VideoInfo
 
-_HIGHEST_RATE = 240
-"""A nominal rate above this is a clock, not a rate."""
 _UNNOTICED_SECONDS = Fraction(1, 200)
 """Half a tick of GIF: what rounding does."""
 
@@ -32,8 +30,6 @@ class Clock:
         # A grid of frames has the rate that the footage was laid out for: where frames were dropped, the average is
         # lower, and no frame would fall on its own place.
         rate = info.nominal_rate or Fraction(25)
-        if rate > _HIGHEST_RATE:
-            rate = info.average_rate or Fraction(25)
         grids = {"source": info.time_base, "frames": 1 / rate, "centiseconds": Fraction(1, 100)}
         self.time_base = grids[container.clock]
         self.moved_seconds = Fraction(0) if container.clock == "source" else info.begin_seconds

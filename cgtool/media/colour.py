@@ -13,11 +13,13 @@ from fractions import Fraction
 import cv2
 import numpy as np
 from av.filter import Graph
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from cgtool.pictures import Image, Size
 
 UNSPECIFIED = 2
+_FULL_RANGE_TAG = 2
 _BT709 = 1
 
 # H.273 MatrixCoefficients -> FFmpeg's name of it, for the scale filter and the encoder's tag.
@@ -190,6 +192,24 @@ class Colour:
         tags["color_primaries"] = _PRIMARIES_NAMES.get(self.primaries, "unknown")
         tags["color_trc"] = _TRANSFER_NAMES.get(self.transfer, "unknown")
         return "setparams=" + ":".join(f"{name}={value}" for name, value in tags.items())
+
+
+def colour_of(frame: VideoFrame, context: VideoCodecContext) -> Colour:
+    """A frame's colour, by its own tags, or where it has none by those of the stream's codec."""
+    name = frame.format.name
+
+    def tag(of_frame: int, of_context: int) -> int:
+        return of_frame if of_frame not in (0, UNSPECIFIED) else of_context or UNSPECIFIED
+
+    return Colour(
+        matrix=tag(frame.colorspace, context.colorspace),
+        primaries=tag(frame.color_primaries, context.color_primaries),
+        transfer=tag(frame.color_trc, context.color_trc),
+        full_range=name.startswith("yuvj") or frame.color_range == _FULL_RANGE_TAG,
+        width=frame.width,
+        height=frame.height,
+        is_rgb=is_rgb_format(name),
+    )
 
 
 def is_rgb_format(pixel_format: str) -> bool:

@@ -13,6 +13,8 @@ from fractions import Fraction
 from typing import Literal
 
 ANY = frozenset({"*"})
+UNKNOWN = "unknown"
+"""The codec of streams that FFmpeg can't decode."""
 _LATEST_SOUND_SECONDS = Fraction(1, 50)
 """Sound that is late by less than this needs no silence before it where a container can't hold that it is late."""
 
@@ -32,12 +34,13 @@ class Container:
         name: Its name in messages.
         muxer: FFmpeg's name of it.
         codecs: Values of ``--codec`` that it holds; the first is its default.
-        audio: Codecs that are copied into it (``ANY``: all).
+        audio: Codecs that are copied into it.
         audio_encoder: FFmpeg arguments that make audio it can hold of any other; empty if it holds none.
         subtitles: FFmpeg encoder (or ``copy``) for each subtitle codec it can take.
         other_video: Codecs of further video streams and cover pictures that are copied.
         attachments: Whether fonts and other attached files fit.
         chapters: Whether chapters fit.
+        timecode: Whether a timecode fits.
         languages: Language codes of ISO 639-2 that FFmpeg writes only in another spelling, and that spelling.
         clock: Ticks that frames are laid on: ``source`` (its own), ``frames`` (a tick per frame, at the source's
             nominal rate) or ``centiseconds``. All but the first begin at 0, picture and sound alike.
@@ -52,12 +55,20 @@ class Container:
     other_video: frozenset[str] = frozenset()
     attachments: bool = False
     chapters: bool = False
+    timecode: bool = False
     languages: Mapping[str, str] = field(default_factory=dict)
     clock: Literal["source", "frames", "centiseconds"] = "source"
 
 
 # Codecs that MP4 and QuickTime share (ISO base media file format).
 _ISO_AUDIO = frozenset({"aac", "aac_adts", "mp3", "mp2", "ac3", "eac3", "alac"}) | _PCM
+# What Matroska has a name for, of its own or WAVE's; the rest of what FFmpeg decodes becomes FLAC, which loses nothing.
+_MKV_AUDIO = (
+    frozenset({"aac", "aac_adts", "mp3", "mp2", "ac3", "eac3", "alac", "flac", "opus", "vorbis", "dts", "truehd"})
+    | frozenset({"mlp", "wavpack", "wmav1", "wmav2", "adpcm_ms", "adpcm_ima_wav"})
+    | (_PCM - {"pcm_f32be"})
+    | frozenset({"pcm_u8", "pcm_f64le", "pcm_alaw", "pcm_mulaw"})
+)
 _TO_MOV_TEXT = dict.fromkeys(_TEXT_SUBTITLES, "mov_text") | {"mov_text": "copy"}
 # QuickTime counts languages by a table of its own; FFmpeg knows each by one of its two or three codes only.
 _MOV_LANGUAGES = {
@@ -77,6 +88,7 @@ _MP4 = Container(
     subtitles={**_TO_MOV_TEXT, "dvd_subtitle": "copy"},
     other_video=frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "png"}),
     chapters=True,
+    timecode=True,
 )
 _MOV = Container(
     name="QuickTime",
@@ -87,13 +99,15 @@ _MOV = Container(
     subtitles=_TO_MOV_TEXT,
     other_video=frozenset({"h264", "hevc", "prores", "mpeg4", "mjpeg", "png"}),
     chapters=True,
+    timecode=True,
     languages=_MOV_LANGUAGES,
 )
 _MKV = Container(
     name="Matroska",
     muxer="matroska",
     codecs=("h264", "hevc", "av1", "vp9", "prores", "ffv1"),
-    audio=ANY,
+    audio=_MKV_AUDIO,
+    audio_encoder=("flac",),
     subtitles={
         **dict.fromkeys(_TEXT_SUBTITLES, "copy"),
         "mov_text": "subrip",
@@ -104,6 +118,7 @@ _MKV = Container(
     other_video=ANY,
     attachments=True,
     chapters=True,
+    timecode=True,
 )
 _WEBM = Container(
     name="WebM",
@@ -114,6 +129,7 @@ _WEBM = Container(
     subtitles=dict.fromkeys(_TEXT_SUBTITLES, "webvtt") | {"webvtt": "copy"},
     other_video=frozenset({"vp8", "vp9", "av1"}),
     chapters=True,
+    timecode=True,
 )
 _AVI = Container(
     name="AVI",
@@ -153,8 +169,9 @@ class SourceStream:
     Attributes:
         index: Its number in the file.
         kind: ``video``, ``audio``, ``subtitle``, ``attachment`` or ``data``.
-        codec: FFmpeg's name of the codec, or ``unknown``; ``aac_adts`` for AAC as transport streams have it.
+        codec: FFmpeg's name of the codec, or ``UNKNOWN``; ``aac_adts`` for AAC as transport streams have it.
         is_default: Whether players choose it by themselves.
+        is_timecode: Its timecode is carried as a property of the converted stream.
         is_picture: A cover picture, not a moving one.
         language: Its code (ISO 639-2), None if the file doesn't say.
         file_name: Of an attached file or a cover picture, None if the file doesn't say.
@@ -166,6 +183,7 @@ class SourceStream:
     codec: str
     is_default: bool = False
     is_picture: bool = False
+    is_timecode: bool = False
     language: str | None = None
     file_name: str | None = None
     begin_seconds: Fraction | None = None
@@ -236,8 +254,10 @@ def _attach(stream: SourceStream) -> CarriedStream:
 def _carry_audio(
     stream: SourceStream, container: Container, picture_begin: Fraction | None
 ) -> tuple[tuple[str, ...], str | None]:
+    if stream.codec == UNKNOWN:
+        return (), "left out, nothing here decodes it"
     how = f"re-encoded by {container.audio_encoder[0]}" if container.audio_encoder else "left out"
-    if container.audio is not ANY and stream.codec not in container.audio:
+    if stream.codec not in container.audio:
         return container.audio_encoder, f"{how}, {container.name} can't hold it"
     # A container that begins at 0 begins its sound there, too. Sound that is to come later needs silence before it,
     # which can be put into what is encoded anew, but not into a copy.
@@ -266,12 +286,14 @@ def _carry_one(stream: SourceStream, container: Container) -> tuple[tuple[str, .
         styled = stream.codec in ("ass", "ssa") and encoder != "copy"
         return (encoder,), "styling is lost" if styled else None
     if stream.kind == "video":
-        if container.other_video is ANY or stream.codec in container.other_video:
+        if (container.other_video is ANY and stream.codec != UNKNOWN) or stream.codec in container.other_video:
             warning = None if stream.is_picture else "a further video stream, copied and not converted"
             return ("copy",), warning
         return (), lost
     if stream.kind == "attachment":
         return (("copy",), None) if container.attachments else ((), lost)
+    if stream.is_timecode:
+        return (), None if container.timecode else f"left out, {container.name} can't hold its timecode"
     if stream.codec == "bin_data":  # where MP4 keeps the titles of its chapters, which are carried as such
         return (), None
     return (), "left out, data streams are not carried"

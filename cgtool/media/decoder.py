@@ -7,24 +7,26 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import av
 from av.codec.context import CodecContext, Flags
-from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
-from cgtool.media.containers import SourceStream
+from cgtool.media.containers import UNKNOWN, SourceStream
 from cgtool.media.input.boxes import what_is_missing
+from cgtool.media.input.keys import has_key_ahead
+from cgtool.media.input.packets import open_container, packets
+from cgtool.media.input.rates import time_base, usual_rate
+from cgtool.media.input.survey import Survey, look_through
+from cgtool.media.input.timecode import find_timecode
 
 _MOST_ERRORS = 1000
 """Give up on a stream after this many packets in a row that won't decode: it is damaged beyond use."""
-_MOST_GAPS = 10_000
-"""Give up on a transport stream after this many stretches in a row (64 KiB each) that hold no packet."""
 _SEEK_BACK_SECONDS = (0, 1, 5, 30)
 """How far before the wanted time to look for a key frame, in turn; after that, the file is read from its beginning."""
 _LEAD_SECONDS = 1
@@ -39,38 +41,9 @@ _IMAGE_BRANDS = frozenset({"avif", "heic", "heix", "mif1"})
 """HEIF's still images (ISO/IEC 23008-12), which FFmpeg would decode as a film of one frame, or of one tile."""
 
 
-# Until 18, PyAV raised UnicodeDecodeError over metadata in another encoding unless told otherwise; from 19 on it knows
-# no such option, and always gives surrogates for what is no UTF-8.
-_OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
-
-
-def open_container(path: Path) -> InputContainer:
-    """Open a file for reading, whatever its name looks like and its metadata is encoded in.
-
-    Metadata that is no UTF-8 is given with surrogates: see `readable`.
-
-    Raises:
-        av.FFmpegError: It can't be opened.
-    """
-    return cast(InputContainer, av.open(f"file:{path}", "r", **_OPEN_OPTIONS))
-
-
 def readable(text: str) -> str:
     """A metadata text with U+FFFD for each byte that is no UTF-8: it can be printed and written."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def attached_picture(path: Path, index: int) -> bytes:
-    """The file that a cover picture's stream holds.
-
-    Raises:
-        MediaError: It can't be read.
-    """
-    try:
-        with open_container(path) as container:
-            return next((bytes(packet) for packet in container.demux(container.streams[index]) if packet.size), b"")
-    except av.FFmpegError as error:
-        raise MediaError(f"its cover picture can't be read ({error.strerror})", path=path) from error
 
 
 class Decoder:
@@ -79,6 +52,7 @@ class Decoder:
     Args:
         path: The file.
         start, end: Seconds after the file's start; None for all.
+        survey: What is known of its clock; None to look.
 
     Attributes:
         container, stream: PyAV's.
@@ -86,21 +60,26 @@ class Decoder:
         file_start: When the file begins on its own clock, in seconds.
         start_seconds, end_seconds: The span on that clock; None where it is open.
         warnings: For the user, sentences without a file name; complete once the frames are read.
+        survey: What is known of the file's clock.
         damaged_frames: Frames of the span that were decoded with errors, and packets that were not, so far.
 
     Raises:
         MediaError: The file can't be read or holds no video.
     """
 
-    def __init__(self, path: Path, start: Fraction | None, end: Fraction | None) -> None:
+    def __init__(self, path: Path, start: Fraction | None, end: Fraction | None, survey: Survey | None = None) -> None:
         self._path = path
         self.warnings: list[str] = []
         self.damaged_frames = 0
         self._open()
+        self.survey = survey or look_through(path, self.stream)
+        if self.survey.runs is not None:
+            self.warnings.append(self.survey.runs.description)
         self.file_start = Fraction(self.container.start_time or 0, av.time_base)
         self.start_seconds = None if start is None else self.file_start + start
         self.end_seconds = None if end is None else self.file_start + end
-        self._wait_for_key = False
+        self._undecodable = 0
+        self._key_ticks: int | None = None
         if start:
             self._seek(self.file_start + start)
 
@@ -119,13 +98,12 @@ class Decoder:
         # The whole machine's threads, and damaged frames shown rather than silently left out.
         self.stream.thread_type = "AUTO"
         self.stream.codec_context.flags |= Flags.output_corrupt
-        self.time_base = self.stream.time_base or Fraction(1, 90000)
-        self._rate = self.stream.average_rate or Fraction(25)
+        self.time_base = time_base(self.stream)
+        self._wait_for_key, self._at_beginning = False, True
+        self._rate = usual_rate(self.stream)
         # AVI has no presentation times. Those that libavformat makes up for B-frames of H.264 are out of order, so
         # frames take the time of the packet that released them, as in the ffmpeg program.
         self._has_pts = self.container.format.name != "avi"
-        # MPEG's program streams (.mpg, .vob) have times for some frames only: those after a seek can't be worked out.
-        self._can_seek = self.container.format.name != "mpeg"
 
     def _first_video_stream(self) -> VideoStream:
         name = self.container.format.name
@@ -148,7 +126,7 @@ class Decoder:
         Seeking alone does not do that: some formats land between key frames, others go by decoding times.
         """
         latest = time if self._has_pts else time - _LONGEST_REORDERING_SECONDS
-        for back in _SEEK_BACK_SECONDS if self._can_seek else ():
+        for back in _SEEK_BACK_SECONDS if self.survey.seeks else ():
             ticks = int((time - back) / self.time_base)
             try:
                 self.container.seek(ticks, stream=self.stream)
@@ -156,7 +134,7 @@ class Decoder:
                 key_ticks = None if key is None else self._ticks(key)
                 if key_ticks is not None and key_ticks * self.time_base <= latest:
                     self.container.seek(ticks, stream=self.stream)
-                    self._wait_for_key = True
+                    self._wait_for_key, self._at_beginning = True, False
                     return
             except av.FFmpegError:
                 break  # a file that can't seek
@@ -170,8 +148,7 @@ class Decoder:
         """
         # Some way before it, so that what is repaired on the way (missing times, times out of order) is repaired alike.
         time = ticks * self.time_base - _LEAD_SECONDS
-        self._wait_for_key = False
-        if self._has_pts and self._can_seek and time > self.file_start:
+        if self._has_pts and self.survey.seeks and time > self.file_start:
             self._seek(time)
         else:
             self.container.close()
@@ -184,26 +161,30 @@ class Decoder:
         return item.pts if self._has_pts and item.pts is not None else item.dts
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
-        packets = self.container.demux(self.stream)
-        gaps = 0
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.BlockingIOError:  # a transport stream's stretch of rubbish; behind it things may go on
-                gaps += 1
-                if gaps == _MOST_GAPS:
-                    return
-                packets = self.container.demux(self.stream)
-            except av.FFmpegError as error:
-                self.warnings.append(f"the file ends early: {_reason(error)}")
-                return
-            else:
-                gaps = 0
-                if not self._wait_for_key or packet.is_keyframe:
-                    self._wait_for_key = False
-                    yield packet
+        """The stream's packets on a clock that doesn't jump, from a key frame on."""
+        runs = self.survey.runs
+        follower = None if runs is None else runs.follow(self.stream.index)
+        begins, self._undecodable, self._key_ticks = self._at_beginning, 0, None
+        try:
+            for packet in packets(self.container, [self.stream]):
+                if follower is not None and packet.size and follower.move(packet):
+                    begins = self._wait_for_key = True
+                elif self._at_beginning and not packet.is_keyframe:
+                    self._wait_for_key = has_key_ahead(self._path, self.stream)
+                self._at_beginning = False
+                if self._wait_for_key and not packet.is_keyframe:
+                    self._undecodable += begins and packet.size > 0 and self._is_wanted(packet)
+                    continue
+                if self._key_ticks is None:
+                    self._key_ticks = self._ticks(packet)
+                self._wait_for_key = False
+                yield packet
+        except av.FFmpegError as error:
+            self.warnings.append(f"the file ends early: {_reason(error)}")
+
+    def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
+        ticks = self._ticks(packet)
+        return ticks is None or self._place(ticks) == 0
 
     def packet_times(self) -> Iterator[tuple[int, bool]]:
         """When each packet of the span is shown, in ticks, and whether decoding can begin there. Decodes nothing."""
@@ -221,8 +202,7 @@ class Decoder:
             try:
                 frames = packet.decode()
             except av.FFmpegError:
-                ticks = self._ticks(packet)
-                self.damaged_frames += ticks is None or self._place(ticks) == 0
+                self.damaged_frames += self._is_wanted(packet)
                 errors_in_a_row += 1
                 if errors_in_a_row == _MOST_ERRORS:
                     return
@@ -258,6 +238,9 @@ class Decoder:
                 break
             if place < 0:
                 continue
+            if frame.is_corrupt and self._key_ticks is not None and ticks < self._key_ticks:
+                self._undecodable += 1  # it needs what lies before its key frame
+                continue
             if last is not None and ticks <= last:
                 ticks = last + 1  # no container holds two frames at one time
                 repaired += 1
@@ -271,6 +254,9 @@ class Decoder:
             self.warnings.append(
                 f"{_count(repaired, 'frame')} out of order in the source, moved to a tick after the one before"
             )
+        if self._undecodable:
+            left = _count(self._undecodable, "frame")
+            self.warnings.append(f"begins between key frames: {left} that can't be decoded left out")
         if self.damaged_frames:
             self.warnings.append(f"{_count(self.damaged_frames, 'damaged frame')} in the source")
 
@@ -327,6 +313,7 @@ def source_stream(stream: Stream) -> SourceStream:
         kind=stream.type,
         codec=_codec_name(cast(CodecContext | None, stream.codec_context)),
         is_default=bool(stream.disposition & Disposition.default),
+        is_timecode=stream.type == "data" and find_timecode([stream.metadata]) is not None,
         is_picture=bool(stream.disposition & Disposition.attached_pic),
         language=stream.language,
         file_name=readable(stream.metadata.get("filename", "")) or None,
@@ -336,6 +323,6 @@ def source_stream(stream: Stream) -> SourceStream:
 
 def _codec_name(context: CodecContext | None) -> str:
     if context is None:  # attachments, and codecs that PyAV doesn't know
-        return "unknown"
+        return UNKNOWN
     name = context.codec.canonical_name
     return "aac_adts" if name == "aac" and not context.extradata else name

@@ -28,6 +28,8 @@ class Encoder:
         preset: Default preset, None where it has none.
         preset_option: The option that takes the preset.
         arguments: Further arguments.
+        interlaced: Arguments that make it write interlaced frames as such, ``{order}`` being ``tff`` or ``bff``; None
+            if it can't.
         lossless: It keeps every bit: frames that come as decoded are written in their own format, if it takes that.
         hardware: Hardware encoders of the same codec, best first, with the option that takes the quality.
     """
@@ -40,6 +42,7 @@ class Encoder:
     preset: str | None = None
     preset_option: str = "-preset"
     arguments: tuple[str, ...] = ()
+    interlaced: tuple[str, ...] | None = None
     lossless: bool = False
     hardware: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,6 +54,7 @@ ENCODERS: Mapping[str, Encoder] = {
         odd_pixel_format="yuv444p",
         crf=18,
         preset="faster",
+        interlaced=("-x264-params", "{order}=1"),
         hardware={"h264_nvenc": "-cq", "h264_videotoolbox": "-q:v", "h264_qsv": "-global_quality", "h264_amf": "-qp_i"},
     ),
     "hevc": Encoder(
@@ -80,9 +84,21 @@ ENCODERS: Mapping[str, Encoder] = {
         preset_option="-cpu-used",
         arguments=("-b:v", "0", "-row-mt", "1", "-deadline", "good"),
     ),
-    "prores": Encoder("prores_ks", "yuv422p10le", plays_deep=True, preset="3", preset_option="-profile:v"),
+    "prores": Encoder(
+        "prores_ks",
+        "yuv422p10le",
+        plays_deep=True,
+        preset="3",
+        preset_option="-profile:v",
+        interlaced=("-flags:{n}", "+ildct"),
+    ),
     "ffv1": Encoder(
-        "ffv1", "bgr0", plays_deep=True, arguments=("-level", "3", "-g", "1", "-slicecrc", "1"), lossless=True
+        "ffv1",
+        "bgr0",
+        plays_deep=True,
+        arguments=("-level", "3", "-g", "1", "-slicecrc", "1"),
+        interlaced=(),
+        lossless=True,
     ),
     "gif": Encoder("gif", "rgb24"),
 }

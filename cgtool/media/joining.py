@@ -19,10 +19,11 @@ from av.video.stream import VideoStream
 
 from cgtool.errors import MediaError
 from cgtool.media.containers import Container
-from cgtool.media.decoder import open_container
 from cgtool.media.encoders import EncoderChoice
+from cgtool.media.input.beside import Source
+from cgtool.media.input.packets import open_container
 from cgtool.media.reader import VideoInfo
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.writer import VideoWriter
 
 _FEEDS = {"prores_ks": "mov", "ffv1": "matroska"}
 """How packets go to ffmpeg where it is not MP4, which alone says of each when it is decoded and has all colours."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-import av
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import SideData
@@ -21,17 +20,25 @@ from av.video.frame import VideoFrame
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame, PlanarFrame
-from cgtool.media.colour import UNSPECIFIED, Colour, build_graph, is_rgb_format, through
+from cgtool.media.colour import Colour, build_graph, colour_of, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
+from cgtool.media.input.rates import estimated_frames, frame_rate, nominal_rate
+from cgtool.media.input.survey import Survey
+from cgtool.media.input.timecode import timecode_at
 from cgtool.media.orientation import Orientation, orientation_from_display_matrix
 from cgtool.media.planes import plane_format, read_planes
+from cgtool.media.shape.alpha import Transparency, has_alpha
+from cgtool.media.shape.frames import kind
+from cgtool.media.shape.interlacing import Deinterlace, FieldOrder, field_order
+from cgtool.media.shape.lasting import LastFrame, last_frame, loop_count
+from cgtool.media.shape.shaping import Shaper
 from cgtool.pictures import Image, Size
 
-_FULL_RANGE_TAG = 2
 _FARTHEST_START_SECONDS = 10
 """A file that begins later than this has a clock of its own (broadcast recordings): the output begins at 0 instead of
 showing hours of nothing."""
+_OPAQUE = "its alpha channel is dropped: the result is opaque"
 _STALE_TAGS = ("BPS", "NUMBER_OF_", "_STATISTICS_", "DURATION", "ENCODER", "ROTATE", "ALPHA_MODE", "VENDOR_ID")
 """Tags that describe the coded stream (Matroska statistics, the encoder, rotation, alpha), by their beginnings."""
 
@@ -53,6 +60,10 @@ class VideoInfo:
         language: Its language, None if the file doesn't say.
         chapters: How many chapters the file has.
         is_default: Whether players choose the stream by themselves.
+        timecode: The first frame's, None if the file has none.
+        last_frame: When the last frame is shown and for how long, None if the file doesn't say.
+        loops: How often a GIF is repeated, see `loop_count`; None of other files.
+        field_order: Which field comes first where frames are interlaced and stay so, None where they are progressive.
         pixel_format: FFmpeg's name of the format that frames have as decoded (see `VideoReader.planar_frames`); None
             where they can be had in RGB only.
         has_vendor_tags: Whether the file has tags that phones write under names of their own (``com.apple...``).
@@ -60,6 +71,7 @@ class VideoInfo:
         origin_seconds: Time on the file's own clock that output timestamps count from: 0 as a rule, the cut's start
             if there is one, the file's start where its clock is far off (broadcast recordings) or negative.
         begin_seconds: When the first frame is shown, counted from there.
+        survey: What is known of the file's clock.
     """
 
     width: int
@@ -75,10 +87,15 @@ class VideoInfo:
     language: str | None
     chapters: int
     is_default: bool
+    timecode: str | None
+    last_frame: LastFrame | None
+    loops: int | None
+    field_order: FieldOrder | None
     has_vendor_tags: bool
     stale_tags: tuple[str, ...]
     origin_seconds: Fraction
     begin_seconds: Fraction
+    survey: Survey
 
 
 class VideoReader:
@@ -90,6 +107,7 @@ class VideoReader:
         path: The file.
         start: Leave out frames before this many seconds after the file's start.
         end: Leave out frames from this many seconds after the file's start on.
+        deinterlace: What becomes of interlaced frames, see `Deinterlace`.
 
     Attributes:
         info: The stream's properties.
@@ -100,44 +118,34 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        deinterlace: Deinterlace = "auto",
     ) -> None:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
         self._path, self._span = Path(path), (start, end)
         self._decoder = Decoder(self._path, start, end)
         self._small: tuple[Size, Graph] | None = None
+        self._transparency: Transparency | None = None
         self.warnings = self._decoder.warnings
         try:
-            decoded = self._decoder.frames()
+            self._shaper = Shaper(self._decoder, self._path, deinterlace)
+            decoded = self._shaper.frames()
             first = next(decoded, None)
             if first is None:
                 span = " in the given span" if start is not None or end is not None else ""
                 raise MediaError(f"holds no video frame that can be decoded{span}", path=path)
             self._first = first
             self._coming: Iterator[VideoFrame] = itertools.chain([first], decoded)
-            self._colour = self._read_colour(first)
+            self._colour = colour_of(first, self._decoder.stream.codec_context)
             self._orientation = self._read_orientation(first)
             self.info = self._describe(first)
         except BaseException:
             self.close()
             raise
-
-    def _read_colour(self, frame: VideoFrame) -> Colour:
-        context = self._decoder.stream.codec_context
-        name = frame.format.name
-
-        def tag(of_frame: int, of_context: int) -> int:
-            return of_frame if of_frame not in (0, UNSPECIFIED) else of_context or UNSPECIFIED
-
-        return Colour(
-            matrix=tag(frame.colorspace, context.colorspace),
-            primaries=tag(frame.color_primaries, context.color_primaries),
-            transfer=tag(frame.color_trc, context.color_trc),
-            full_range=name.startswith("yuvj") or frame.color_range == _FULL_RANGE_TAG,
-            width=frame.width,
-            height=frame.height,
-            is_rgb=is_rgb_format(name),
-        )
 
     def _read_orientation(self, frame: VideoFrame) -> Orientation:
         matrix = self._side_data("DISPLAYMATRIX")
@@ -159,30 +167,17 @@ class VideoReader:
     def _describe(self, first: VideoFrame) -> VideoInfo:
         stream, container = self._decoder.stream, self._decoder.container
         width, height = self._orientation.size(first.width, first.height)
-        ratio = stream.sample_aspect_ratio
+        ratio = self._shaper.pixel_shape
         if ratio is not None and ratio > 0:
             ratio = 1 / ratio if self._orientation.transpose else ratio
-        rate = stream.average_rate or None
-        seconds = None if stream.duration is None else stream.duration * self._decoder.time_base
-        if seconds is None and container.duration is not None:
-            seconds = Fraction(container.duration, av.time_base)
-        file_start = self._decoder.file_start
-        start, end = self.span_seconds
-        whole = start is None and end is None
-        if seconds is not None and not whole:
-            begin = start if start is not None else file_start
-            seconds = min(file_start + seconds, end or file_start + seconds) - begin
-        estimate = stream.frames if whole and stream.frames else None
-        if estimate is None and seconds is not None and rate is not None:
-            estimate = max(1, round(seconds * rate))
         origin = self._origin(first)
         return VideoInfo(
             width=width,
             height=height,
             time_base=self._decoder.time_base,
-            average_rate=rate,
-            nominal_rate=stream.guessed_rate or rate,
-            estimated_frames=estimate,
+            average_rate=frame_rate(stream),
+            nominal_rate=nominal_rate(stream),
+            estimated_frames=estimated_frames(stream, self._decoder.survey.frames, *self._span),
             sample_aspect_ratio=ratio or None,
             colour=replace(self._colour, width=width, height=height),
             pixel_format=self._planar_format(first),
@@ -190,10 +185,15 @@ class VideoReader:
             language=stream.language,
             chapters=len(container.chapters()),
             is_default=bool(stream.disposition & Disposition.default),
+            timecode=timecode_at(container, stream, None if self.span_seconds[0] is None else first.pts),
+            last_frame=last_frame(self._path, stream.index, self.span_seconds[1]),
+            loops=loop_count(self._path) if container.format.name == "gif" else None,
+            field_order=field_order(first) if first.interlaced_frame else None,
             has_vendor_tags=any(name.startswith("com.") for name in container.metadata),
             stale_tags=tuple(name for name in stream.metadata if name.upper().startswith(_STALE_TAGS)),
             origin_seconds=origin,
             begin_seconds=(first.pts or 0) * self._decoder.time_base - origin,
+            survey=self._decoder.survey,
         )
 
     def _origin(self, first: VideoFrame) -> Fraction:
@@ -215,9 +215,9 @@ class VideoReader:
         return plane_format(first)
 
     def _note_losses(self, *, in_rgb: bool) -> None:
-        has_alpha = any(component.is_alpha for component in self._first.format.components)
-        if (has_alpha and in_rgb) or (not has_alpha and self._decoder.stream.metadata.get("alpha_mode") == "1"):
-            self.warnings.append("its alpha channel is dropped: the result is opaque")
+        self._transparency = Transparency() if in_rgb else None
+        if not has_alpha(self._first) and self._decoder.stream.metadata.get("alpha_mode") == "1":
+            self.warnings.append(_OPAQUE)
         if self._colour.hdr and in_rgb:
             self.warnings.append(f"HDR ({self._colour.hdr}) is tone-mapped to SDR BT.709")
 
@@ -233,11 +233,11 @@ class VideoReader:
 
     def begin_at(self, pts: int) -> None:
         """Go on, or back, to the first frame at or after a timestamp; ``info`` stays as it is."""
-        self._coming = self._decoder.frames_from(pts + self._offset)
+        self._coming = self._shaper.frames_from(pts + self._offset)
 
     def packet_times(self) -> list[tuple[int, bool]]:
         """The timestamp of every packet of the span, and whether decoding can begin there."""
-        with closing(Decoder(self._path, *self._span)) as decoder:
+        with closing(Decoder(self._path, *self._span, self.info.survey)) as decoder:
             return [(ticks - self._offset, is_key) for ticks, is_key in decoder.packet_times()]
 
     def streams(self) -> list[SourceStream]:
@@ -291,6 +291,8 @@ class VideoReader:
     def _presented(self) -> Iterator[tuple[VideoFrame, int]]:
         for decoded in self._coming:
             assert decoded.pts is not None
+            if self._transparency is not None and self._transparency.look(decoded):
+                self.warnings.append(_OPAQUE)
             yield decoded, decoded.pts - self._offset
 
     @property
@@ -298,38 +300,25 @@ class VideoReader:
         return round(self.info.origin_seconds / self._decoder.time_base)
 
     def _as_first(self, frame: VideoFrame) -> VideoFrame:
-        """A frame in the size and format of the first one, itself as a rule."""
-        first, key = self._first, _kind(frame)
-        if key == _kind(first):
+        """A frame in the format of the first one, itself as a rule."""
+        first, key = self._first, kind(frame)
+        if key == kind(first):
             return frame
         if key not in self._graphs:
             to_format = ("format", f"pix_fmts={first.format.name}")
-            self._graphs[key] = build_graph(frame, self._decoder.time_base, [*self._scaling(frame), to_format])
+            self._graphs[key] = build_graph(frame, self._decoder.time_base, [to_format])
         return through(self._graphs[key], frame)
 
     def _pixels(self, frame: VideoFrame) -> Image:
-        # A stream may change its size or format midway: every kind of frame has a filter chain of its own.
-        key = _kind(frame)
+        # A stream may change its format midway: every kind of frame has a filter chain of its own.
+        key = kind(frame)
         if key not in self._graphs:
-            self._graphs[key] = self._build_graph(frame)
+            self._graphs[key] = build_graph(frame, self._decoder.time_base, self._colour.decode_filters())
         return self._upright(through(self._graphs[key], frame))
 
     def _upright(self, rgb: VideoFrame) -> Image:
         # PyAV gives a view with the rows' padding where the width needs some.
         return np.ascontiguousarray(self._orientation.apply(rgb.to_ndarray().astype(np.uint8, copy=False)))
-
-    def _build_graph(self, frame: VideoFrame) -> Graph:
-        filters = self._colour.decode_filters()
-        filters[1:1] = self._scaling(frame)
-        return build_graph(frame, self._decoder.time_base, filters)
-
-    def _scaling(self, frame: VideoFrame) -> list[tuple[str, str]]:
-        """Filters to the size of the first frame."""
-        size, first = Size(frame.width, frame.height), Size(self._colour.width, self._colour.height)
-        if size == first:
-            return []
-        self.warnings.append(f"the frame size changes to {size}; scaled to {first}")
-        return [("scale", f"{first.width}:{first.height}:flags=bicubic")]
 
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
@@ -344,7 +333,3 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _kind(frame: VideoFrame) -> tuple[str, int, int]:
-    return frame.format.name, frame.width, frame.height

@@ -7,11 +7,8 @@ source file is ffmpeg's second input, from which sound, subtitles, chapters and 
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -26,32 +23,17 @@ from cgtool.errors import EncoderError
 from cgtool.frame import Frame, PlanarFrame
 from cgtool.media.clock import Clock
 from cgtool.media.colour import Colour, build_graph, is_rgb_format
-from cgtool.media.containers import CarriedStream, Container, language_arguments
-from cgtool.media.decoder import attached_picture
+from cgtool.media.containers import Container, language_arguments
 from cgtool.media.encoders import EncoderChoice
 from cgtool.media.ffmpeg import FFmpegProcess
+from cgtool.media.input.beside import Beside, Source
 from cgtool.media.outputs import publish, reserve
 from cgtool.media.planes import write_planes
 from cgtool.media.reader import VideoInfo
+from cgtool.media.shape.lasting import lasting_arguments, lasting_warnings, stated_rate
 
 _PATIENCE_SECONDS = 2.0
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
-
-
-@dataclass(frozen=True)
-class Source:
-    """The file that the streams beside the converted one come from.
-
-    Attributes:
-        path: The source file.
-        carried: The streams to take, in its order.
-        start_seconds, end_seconds: The span to take, on the file's own clock; None for all.
-    """
-
-    path: Path
-    carried: Sequence[CarriedStream]
-    start_seconds: Fraction | None = None
-    end_seconds: Fraction | None = None
 
 
 class VideoWriter:
@@ -91,7 +73,7 @@ class VideoWriter:
         feed: Sequence[str] = ("-fpsprobesize", "0", "-f", "nut"),
     ) -> None:
         self._overwrite = overwrite
-        self._info = info
+        self._container, self._info = container, info
         # Of the frames that ffmpeg is given; what it makes of them, the encoder's arguments say.
         self._pixel_format = (info.pixel_format if as_decoded else None) or encoder.pixel_format
         self._colour: Colour = info.colour if as_decoded else info.colour.for_output()
@@ -101,14 +83,13 @@ class VideoWriter:
         if info.chapters and not container.chapters:
             self.warnings.append(f"chapters are left out, {container.name} can't hold them")
         self._output = reserve(path, overwrite=overwrite)
-        self._pictures: tempfile.TemporaryDirectory[str] | None = None
+        self._beside: Beside | None = None
         try:
+            self._beside = Beside(source, info.survey, info.origin_seconds + self._clock.moved_seconds)
             filters = _filters(container, encoder, info, self._colour, self._pixel_format)
-            arguments = ["-y", "-copyts", *feed, "-i", "pipe:0"]
-            arguments += _arguments(container, encoder, info, self._colour, filters, self._clock, source)
-            if any(stream.is_attached for stream in source.carried):
-                self._pictures = tempfile.TemporaryDirectory(prefix="cgtool.")
-                arguments += _attachments(source, Path(self._pictures.name))
+            arguments = ["-y", "-copyts", *feed, "-i", "pipe:0", *self._beside.inputs()]
+            arguments += _arguments(container, encoder, info, self._colour, filters, self._clock, source, self._beside)
+            arguments += self._beside.attachments()
             self._ffmpeg = FFmpegProcess(
                 [*arguments, *extra_arguments, "-f", container.muxer, f"file:{self._output.path}"]
             )
@@ -143,7 +124,7 @@ class VideoWriter:
     def _open_nut(self) -> None:
         self._nut = av.open(f"pipe:{self._ffmpeg.stdin_fd}", "w", format="nut")
         # The rate is a hint that NUT passes on, for containers that state one; it moves no timestamp.
-        stream = self._nut.add_stream("rawvideo", rate=self._info.average_rate or Fraction(25))
+        stream = self._nut.add_stream("rawvideo", rate=stated_rate(self._info))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = self._info.width, self._info.height
         stream.pix_fmt = self._pixel_format
@@ -213,6 +194,7 @@ class VideoWriter:
         self._finished = True
         self._clean_up()
         self.warnings += self._clock.warnings()
+        self.warnings += lasting_warnings(self._container, self._info.last_frame, self._clock.time_base)
 
     def abort(self) -> None:
         """Stop the encoder at once and leave nothing behind. Safe from any thread, at any time, and more than once."""
@@ -225,8 +207,8 @@ class VideoWriter:
 
     def _clean_up(self) -> None:
         self._output.give_up()
-        if self._pictures is not None:
-            self._pictures.cleanup()
+        if self._beside is not None:
+            self._beside.close()
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -245,9 +227,10 @@ def _arguments(
     filters: str,
     clock: Clock,
     source: Source,
+    beside: Beside,
 ) -> list[str]:
-    """ffmpeg's arguments after its first input, and up to, but without, the output."""
-    arguments = _source_input(info.origin_seconds + clock.moved_seconds, source)
+    """ffmpeg's arguments after its inputs, and up to, but without, the output."""
+    arguments: list[str] = []
     carried = {stream.index: stream.arguments for stream in source.carried if not stream.is_attached}
     indices = sorted([info.stream_index, *carried])
     for number, index in enumerate(indices):
@@ -255,21 +238,22 @@ def _arguments(
             arguments += ["-map", "0:v:0", *(part.format(n=number) for part in encoder.arguments)]
             if not encoder.copies:
                 arguments += _encoding(number, container, encoder, filters, colour, clock)
+            origin = info.origin_seconds + clock.moved_seconds
+            if info.timecode is not None:
+                arguments += [f"-metadata:s:{number}", f"timecode={info.timecode}", "-metadata", "timecode="]
+            arguments += lasting_arguments(number, container, info.last_frame, info.loops, origin)
             arguments += [f"-disposition:{number}", "default" if info.is_default else "0"]
             for tag in info.stale_tags:
                 arguments += [f"-metadata:s:{number}", f"{tag}="]
             arguments += [part.format(n=number) for part in language_arguments(info.language, container)]
         else:
-            arguments += ["-map", f"1:{index}", f"-c:{number}", *(part.format(n=number) for part in carried[index])]
+            how = (part.format(n=number) for part in carried[index])
+            arguments += ["-map", beside.place(index), f"-c:{number}", *how]
         arguments += [f"-map_metadata:s:{number}", f"1:s:{index}"]
     arguments += ["-map_metadata", "1", "-map_chapters", "1" if container.chapters else "-1"]
     for brand in ("major_brand", "minor_version", "compatible_brands"):  # of the source's container, not of this one
         arguments += ["-metadata", f"{brand}="]
-    arguments += [
-        "-max_muxing_queue_size",
-        "4096",
-        *_span(container, info.origin_seconds + clock.moved_seconds, source),
-    ]
+    arguments += ["-max_muxing_queue_size", "4096", *beside.span(container)]
     if container.muxer in ("mp4", "mov"):
         # Apple's own tag table loses vendors' tags; the other one keeps all, but fewer players show a title from it.
         arguments += ["-movflags", "+faststart+use_metadata_tags" if info.has_vendor_tags else "+faststart"]
@@ -298,39 +282,11 @@ def _encoding(
     return arguments
 
 
-def _attachments(source: Source, folder: Path) -> list[str]:
-    """ffmpeg's arguments for pictures that become attached files; they follow all other streams."""
-    arguments = []
-    mapped = 1 + sum(not stream.is_attached for stream in source.carried)
-    for number, stream in enumerate((stream for stream in source.carried if stream.is_attached), mapped):
-        file = folder / str(number)
-        file.write_bytes(attached_picture(source.path, stream.index))
-        arguments += ["-attach", str(file), *(part.format(n=number) for part in stream.arguments)]
-    return arguments
-
-
-def _source_input(origin_seconds: Fraction, source: Source) -> list[str]:
-    arguments = []
-    if origin_seconds:
-        arguments += ["-itsoffset", _seconds(-origin_seconds)]
-    if source.start_seconds is not None:
-        # To a key frame before it: -ss of the output cuts there exactly, and does it on the output's clock.
-        arguments += ["-noaccurate_seek", "-ss", _seconds(source.start_seconds)]
-    return [*arguments, "-i", f"file:{source.path}"]
-
-
-def _span(container: Container, origin_seconds: Fraction, source: Source) -> list[str]:
-    """Output options that cut copied streams to the span. Seeking the input alone would begin at a key frame."""
-    # AVI has no time before 0: the codec's priming is cut there as well, or it would push everything else back.
-    arguments = ["-ss", "0"] if source.start_seconds is not None or container.clock == "frames" else []
-    if source.end_seconds is not None:
-        arguments += ["-t", _seconds(source.end_seconds - origin_seconds)]
-    return arguments
-
-
 def _filters(container: Container, encoder: EncoderChoice, info: VideoInfo, colour: Colour, given: str) -> str:
     """ffmpeg's filters for frames that are given in a pixel format."""
     filters = [colour.tag_filter(given)]
+    if info.field_order is not None:
+        filters.append(f"setfield={info.field_order}")
     if given != encoder.pixel_format:
         filters.append(colour.depth_filter())
         filters.append(f"format={encoder.pixel_format}")
@@ -341,7 +297,3 @@ def _filters(container: Container, encoder: EncoderChoice, info: VideoInfo, colo
     if container.muxer == "gif":
         filters.append(_GIF_FILTER)
     return ",".join(filters)
-
-
-def _seconds(value: Fraction) -> str:
-    return f"{float(value):.6f}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from cgtool.backends import timings
 from cgtool.backends.base import Backend, GeneratorSource
@@ -20,11 +22,14 @@ from cgtool.conversion.jobs import Job, plan
 from cgtool.conversion.look import NEUTRAL, FullLook
 from cgtool.conversion.model import Model
 from cgtool.conversion.network import Network
-from cgtool.conversion.pieces.segmented import can_be_cut, convert_clip
+from cgtool.conversion.pieces.cluster import Cluster
+from cgtool.conversion.pieces.segmented import Segmentation, can_be_cut, convert_clip
+from cgtool.conversion.pieces.spread import SpreadFile
 from cgtool.conversion.request import ConvertRequest
 from cgtool.conversion.still import convert_still
-from cgtool.errors import CgtoolError, OutputExistsError, unexpected
+from cgtool.errors import CgtoolError, MediaError, OutputExistsError, unexpected
 from cgtool.media.containers import CONTAINERS, Container
+from cgtool.tasks.join import join
 
 logger = logging.getLogger(__name__)
 
@@ -123,8 +128,12 @@ def convert(
 
     Raises:
         EngineError: No engine can be opened. Failures of single files are results instead.
+        ClusterError: There is no Ray cluster where one was asked for.
         ModelError: The model's weights can't be loaded.
     """
+    if batch.request.ray is not None:
+        yield from _convert_on_cluster(batch, batch.request.ray, opener)
+        return
     with ExitStack() as stack:
         engine: Backend | None = None
         for number, job in enumerate(batch.jobs if jobs is None else jobs):
@@ -137,7 +146,86 @@ def convert(
                 opened = opener(batch.model.source, batch.engine)
                 engine = stack.enter_context(opened.backend)
                 yield EngineOpened(opened)
-            yield from _convert_one(job, engine, batch)
+            yield from _convert_one(job, engine, batch, batch.request.cutting)
+
+
+def _convert_on_cluster(batch: Batch, address: str, opener: BackendOpener) -> Iterator[Event]:
+    """Convert a batch by the machines of a Ray cluster. What they begin is ahead of what is told by some files."""
+    request, total = batch.request, len(batch.jobs)
+    gpus = batch.engine.device != "cpu" and batch.engine.engine != "identity"
+    with Cluster(address, gpus=gpus, send_files=request.ray_send_files) as cluster:
+        share = cluster.share(_Share(request, batch.model, batch.engine, batch.look, opener))
+
+        def begun(job: Job) -> Result | SpreadFile:
+            early = _settle_without_engine(job, request)
+            if early is not None:
+                return early
+            try:
+                return SpreadFile(cluster, job, share, request.cutting, overwrite=request.overwrite)
+            except MediaError as error:
+                return Result(job.source_name, job.target_name, "failed", error=str(error))
+
+        files: deque[Result | SpreadFile] = deque()
+        try:
+            for number, job in enumerate(batch.jobs):
+                files.extend(map(begun, batch.jobs[number + len(files) : number + 1 + cluster.width]))
+                yield Started(job, number, total)
+                file = files[0]
+                if isinstance(file, Result):
+                    yield Finished(file)
+                else:
+                    yield from file.run(_join, [other for other in files if isinstance(other, SpreadFile)])
+                files.popleft()
+        finally:
+            for other in files:  # none, unless this was stopped
+                if isinstance(other, SpreadFile):
+                    other.stop()
+
+
+def _join(output: Path, overwrite: bool) -> tuple[int, tuple[str, ...]]:
+    joined = join(output, overwrite=overwrite)
+    return joined.frames, joined.warnings
+
+
+class _Share:
+    """What a machine of a cluster does of a file. It keeps the engine for the next one.
+
+    Args:
+        request, model, engine, look: As a `Batch`'s, for all files.
+        opener: Opens the engine.
+    """
+
+    _opened: ClassVar[dict[tuple[str, EngineRequest], Opened]] = {}
+
+    def __init__(
+        self, request: ConvertRequest, model: Model, engine: EngineRequest, look: FullLook, opener: BackendOpener
+    ) -> None:
+        self._folder: Path | None = None
+        if not isinstance(request.model, Model):  # the machine chooses its own, in the same folder if it is there
+            folder = model.source.places[0] if model.source.places else None
+            if folder is not None:
+                self._folder = folder.absolute()
+            elif request.model is not None:
+                request = replace(request, model=Path(request.model).absolute())
+            request = replace(request, to=model.target)
+        self._request, self._engine, self._look, self._opener = request, engine, look, opener
+
+    def __call__(self, job: Job, cutting: Segmentation) -> Iterator[Event]:
+        request = replace(self._request, ray=None, ray_send_files=False)
+        if not isinstance(request.model, Model) and self._folder is not None and self._folder.is_dir():
+            request = replace(request, model=self._folder)
+        try:
+            model = request.choose_model()
+            key = model.source.key, self._engine
+            if key not in self._opened:
+                for other in [*self._opened]:
+                    self._opened.pop(other).backend.close()
+                opened = self._opened[key] = self._opener(model.source, self._engine)
+                yield from map(Note, (*opened.warnings, *opened.notes))
+            batch = Batch(request, model, self._engine, self._look, [job])
+            yield from _convert_one(job, self._opened[key].backend, batch, cutting)
+        except CgtoolError as error:
+            yield Finished(Result(job.source_name, job.target_name, "failed", error=str(error)))
 
 
 def _settle_without_engine(job: Job, request: ConvertRequest) -> Result | None:
@@ -170,7 +258,9 @@ def _settle_as_others(job: Job, number: int, request: ConvertRequest) -> Result 
     return Result(job.source_name, job.target_name, "skipped", reason="is another part's")
 
 
-def _convert_one(job: Job, engine: Backend, batch: Batch) -> Iterator[Advanced | Note | Finished]:
+def _convert_one(
+    job: Job, engine: Backend, batch: Batch, cutting: Segmentation
+) -> Iterator[Advanced | Note | Finished]:
     begin = time.perf_counter()
     model = batch.model
     network = Network(engine, batch.look.size, model.training_scale, maps=model.source.maps, batch=batch.request.batch)
@@ -186,7 +276,7 @@ def _convert_one(job: Job, engine: Backend, batch: Batch) -> Iterator[Advanced |
                 batch.look,
                 batch.request,
                 overwrite=batch.request.overwrite,
-                cutting=batch.request.cutting,
+                cutting=cutting,
                 model_key=model.source.key,
             )
     except CgtoolError as failure:

@@ -33,6 +33,9 @@ _T = TypeVar("_T")
 _TO_COMPARE, _TO_CALIBRATE = 8, 64
 """Photographs that an engine is compared on, and that ranges of 8-bit integers are measured on."""
 
+_SIZES = ("--min", "--opt", "--max")
+"""Options that say which frames an engine takes."""
+
 
 @dataclass(frozen=True)
 class ExportRequest:
@@ -80,7 +83,8 @@ class ExportRequest:
         foreign = [] if self.format == "auto" else [o for o in self._given() if o not in KINDS[self.format].options]
         if foreign:
             meant = titles([row for row in KINDS.values() if foreign[0] in row.options])
-            hint = f"{self.format} engines take frames of any size; leave it out"
+            sizes = all(option in _SIZES for option in foreign)
+            hint = f"{self.format} engines take frames of any size; leave it out" if sizes else "Leave it out"
             raise UsageError(f"{', '.join(foreign)} is for {meant} alone", hint=hint)
 
     def _given(self) -> list[str]:
@@ -171,7 +175,7 @@ def _format(request: ExportRequest) -> tuple[Row, Target]:
         return KINDS[request.format], KINDS[request.format].kind().target(request.build)
     able = [row for row in KINDS.values() if row.suffixes and request.precision in (None, *row.builds)]
     for row in able[:-1]:
-        absent = machine.absent(row.home())
+        absent = machine.absent(row.home()) or row.kind().missing(row.home())
         if absent is not None:
             logger.debug("not %s: %s", row.title, absent)
             continue

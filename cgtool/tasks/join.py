@@ -10,9 +10,9 @@ from cgtool.conversion.pieces.unfinished import WorkFolder, fingerprint
 from cgtool.errors import MediaError
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import EncoderChoice
+from cgtool.media.input.beside import Source
 from cgtool.media.joining import Joiner
 from cgtool.media.reader import VideoReader
-from cgtool.media.writer import Source
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,15 @@ from pathlib import Path
 from cgtool.backends import machine
 from cgtool.errors import CgtoolError, Terminated, UsageError
 from cgtool.files import claimed
-from cgtool.models.folder import check_domains, check_name, check_synonyms
+from cgtool.models.folder import check_domains, check_name, check_synonyms, read_model_folder
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
 from cgtool.training.data.check import DataCheck, look_at_data
 from cgtool.training.data.images import choose_samples, spread
 from cgtool.training.files.checkpoints import Checkpoints
+from cgtool.training.files.loggers import DEFAULT_LOGGERS, check_loggers
 from cgtool.training.files.samples import Sampler
-from cgtool.training.files.warmstart import check_save_init, save_init
+from cgtool.training.files.warmstart import check_save_init, model_as_init, save_init
 from cgtool.training.judge import features
 from cgtool.training.judge.judge import LEAST_TESTS, Judge
 from cgtool.training.judge.judgement import Judgement
@@ -25,7 +26,7 @@ from cgtool.training.loop import Action, Loop, Progress
 from cgtool.training.outputs import Outputs
 from cgtool.training.parallel import join
 from cgtool.training.parts.colours import palette
-from cgtool.training.record import DomainRecord, RunRecord
+from cgtool.training.record import DomainRecord, Init, RunRecord
 from cgtool.training.resume import resume
 from cgtool.training.state import TrainState, settle
 
@@ -55,6 +56,7 @@ class TrainRequest:
         init: Warm start to begin a new run with.
         save_init: Where a warm start is written when the training ends or stops.
         allow_change: Go on even where that is not exact.
+        logger: Names of the loggers that are told of the metrics, besides `metrics.jsonl`.
         synonyms: Other names of the domains, by domain, for ``convert --to``.
         command: How it was asked for, to be recorded.
     """
@@ -77,6 +79,7 @@ class TrainRequest:
     init: Path | None = None
     save_init: Path | None = None
     allow_change: bool = False
+    logger: tuple[str, ...] = DEFAULT_LOGGERS
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     command: str | None = None
 
@@ -160,7 +163,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
         `Looking`, `Prepared`, then the progress, then `Finished`; in a process that is not the main one, nothing.
 
     Raises:
-        UsageError: The images, the names or the folders won't do, or a change would not be exact.
+        UsageError: The images, the names or the folders won't do, a package is missing, or a change would not be exact.
         ModelError: A checkpoint or warm start is damaged or of another architecture.
         CgtoolError: The training diverged, or a file can no longer be read or written.
         KeyboardInterrupt: SIGINT; all is saved.
@@ -169,8 +172,10 @@ def train(request: TrainRequest) -> Iterator[Event]:
     check_name(request.name)
     check_domains(request.domains)
     check_synonyms(request.domains, request.synonyms)
+    check_loggers(request.logger)
     if request.save_init is not None:
         check_save_init(request.save_init)
+    teacher = _teacher(request)
     with closing(join(request.config.device)) as world:
         if world.is_main:
             yield Looking((*request.folders, *(request.test_folders or ())))
@@ -189,6 +194,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
             data=(DomainRecord.of(a), DomainRecord.of(b)),
             total_steps=config.steps or config.epochs * steps_per_epoch,
             processes=world.size,
+            teacher=teacher,
             synonyms=request.synonyms,
             command=request.command,
             hardware=f"{world.size} x {machine.cuda_devices()[world.device.index or 0]}"
@@ -205,6 +211,20 @@ def train(request: TrainRequest) -> Iterator[Event]:
             for event in _train(request, state, record, checkpoints, data, judge, warnings):
                 if world.is_main:
                     yield event
+
+
+def _teacher(request: TrainRequest) -> Init | None:
+    """The model to imitate; one of other domains is refused, and one that this training would replace."""
+    if request.config.objective.distill is None:
+        return None
+    folder = Path(request.config.objective.distill)
+    model = read_model_folder(folder)
+    if model.domains != request.domains:
+        words = f"moves between {' and '.join(model.domains)}, not {' and '.join(request.domains)}"
+        raise UsageError(words, path=folder, hint=f"Give --domains {','.join(model.domains)}, or another --distill")
+    if folder.resolve() == request.model_folder.resolve():
+        raise UsageError("can't be imitated by what replaces it", path=folder, hint="Give another --name")
+    return model_as_init(model)
 
 
 @contextmanager
@@ -264,6 +284,7 @@ def _train(
                 sampler,
                 judge=judge,
                 keep_best=request.keep_best,
+                loggers=request.logger,
             )
             stack.enter_context(outputs)
             outputs.show_data(data)

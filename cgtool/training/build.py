@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from cgtool.config import Direction
+from cgtool.config import DIRECTIONS, Direction
 from cgtool.models.architecture import build_discriminator, build_generator
+from cgtool.models.folder import read_model_folder
 from cgtool.models.generator import Generator
 from cgtool.models.layers import initialize
 from cgtool.models.projected import ProjectedDiscriminator
 from cgtool.models.resnet50 import ResNet50Discriminator, ResNet50Generator, load_encoder
+from cgtool.models.weights import load_generator
 from cgtool.training.chance import Use, seed_globally
 from cgtool.training.config import TrainConfig
 from cgtool.training.parts.layout import correct_instance_norms, memory_format
@@ -21,12 +24,16 @@ from cgtool.training.parts.layout import correct_instance_norms, memory_format
 
 @dataclass(frozen=True)
 class Networks:
-    """The four networks, by the paper's names: G from X to Y, F from Y to X, and the judges of X and of Y."""
+    """The four networks, by the paper's names: G from X to Y, F from Y to X, and the judges of X and of Y.
+
+    With ``--distill``, ``teachers`` are those that G and F imitate. They are never trained or saved.
+    """
 
     G: Generator
     F: Generator
     D_X: nn.Module
     D_Y: nn.Module
+    teachers: Mapping[Direction, Generator] = field(default_factory=dict)
 
     @property
     def generators(self) -> dict[Direction, Generator]:
@@ -50,7 +57,7 @@ def build_networks(config: TrainConfig, device: torch.device) -> Networks:
     """Build the networks with fresh weights, which the configuration's seed decides.
 
     Raises:
-        ModelError: The encoder's weights can't be read, or don't fit.
+        ModelError: The encoder's weights can't be read, or don't fit; the model to imitate can't be read.
         UsageError: A package that a network needs is not installed.
     """
     seed_globally(config.seed, Use.INIT)
@@ -60,6 +67,7 @@ def build_networks(config: TrainConfig, device: torch.device) -> Networks:
         build_generator(generator),
         build_discriminator(discriminator),
         build_discriminator(discriminator),
+        _teachers(Path(config.objective.distill), device) if config.objective.distill else {},
     )
     for net in (networks.G, networks.F, networks.D_X, networks.D_Y):
         if isinstance(net, Generator):
@@ -73,3 +81,13 @@ def build_networks(config: TrainConfig, device: torch.device) -> Networks:
         if config.compile and not isinstance(net, ProjectedDiscriminator):  # compiled, that one is slower
             net.compile()
     return networks
+
+
+def _teachers(folder: Path, device: torch.device) -> dict[Direction, Generator]:
+    """A model's generators, ready to be imitated."""
+    model = read_model_folder(folder)
+    teachers = {direction: load_generator(model, direction) for direction in DIRECTIONS}
+    for net in teachers.values():
+        net.to(device=device, dtype=torch.get_default_dtype(), memory_format=memory_format(device))  # type: ignore[call-overload]
+        net.requires_grad_(False)
+    return teachers

@@ -8,7 +8,7 @@ checkpoints that were made before it count as made with the default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from cgtool.config import LEAST_CONTRAST, PRECISIONS, Precision
@@ -16,7 +16,7 @@ from cgtool.errors import UsageError
 from cgtool.training.networks import DISCRIMINATORS, GENERATORS, Network
 from cgtool.training.options import build, check_options, flat, option, options_of
 
-GanLoss = Literal["lsgan", "bce", "hinge"]
+GanLoss = Literal["lsgan", "bce", "hinge", "relativistic"]
 CycleLoss = Literal["l1", "l2"]
 Upsampling = Literal["transposed", "resize"]
 Augment = Literal["none", "color"]
@@ -34,7 +34,8 @@ class Objective:
     `cgtool.training.losses` has the losses that the weights are of. A weight of 0 leaves its loss out.
     """
 
-    # Least squares (Mao et al. 2017), cross-entropy (Goodfellow et al. 2014), hinge (Lim and Ye 2017).
+    # Least squares (Mao et al. 2017), cross-entropy (Goodfellow et al. 2014), hinge (Lim and Ye 2017); relativistic
+    # sets each fake against a real image (RpGAN, Jolicoeur-Martineau 2018; R3GAN, Huang et al. 2024).
     gan_loss: GanLoss = option("lsgan", "The adversarial loss.", choices=GAN_LOSSES)
     cycle_loss: CycleLoss = option("l1", "The distance to the reconstruction.", choices=CYCLE_LOSSES)
     # The paper's lambda.
@@ -54,11 +55,28 @@ class Objective:
     background_weight: float = option(0.0, "With --masks: weight of what changes outside of them.", least=0)
     # Zhao et al. 2020: worth as much as two to four times the images where there are few.
     diff_augment: bool = option(False, "Show discriminators images moved and cut.")
+    # Mescheder et al. 2018: where discriminators are level at real images, generators settle there.
+    r1_weight: float = option(0.0, "Weight of how steep discriminators are at real images (R1).", least=0)
+    # Karras et al. 2020: as good as every step, and a gradient's gradient costs as much as the step itself, or more.
+    r1_every: int = option(16, "With --r1-weight: every so many steps, as many times as strong.", least=1)
     texture_weight: float = option(0.0, "Weight of the texture that guided detail hides.", least=0)
     temporal_weight: float = option(0.0, "Weight of steadiness under synthetic motion.", least=0)
+    # Without it there is nothing to judge: discriminators are left out of the steps.
+    gan_weight: float = option(1.0, "The adversarial loss's weight; 0 leaves discriminators out.", least=0)
+    # Hinton et al. 2015, for pictures: what a large network can, a small one learns in minutes.
+    distill: str | None = option(
+        None, "A model of the same domains that the generators imitate.", kind=str, metavar="MODEL"
+    )
+    distill_weight: float = option(10.0, "With --distill: weight of what differs from that model.", least=0)
 
     def __post_init__(self) -> None:
         check_options(self)
+
+    def at(self, step: int) -> Objective:
+        """The choices in a step, from 0: what comes every so many steps is as many times stronger in it."""
+        if not self.r1_weight:
+            return self
+        return replace(self, r1_weight=0.0 if step % self.r1_every else self.r1_weight * self.r1_every)
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,7 @@ class TrainConfig:
         None, "torchvision's ResNet-50 weights to begin resnet50 with.", kind=str, metavar="FILE"
     )
     map_stride: int = option(4, "With --generator maps: pixels of a map's cell, 2, 4 or 8.", least=2, most=8)
+    blocks: int = option(6, "With --generator maps or shuffle: residual blocks.", least=1)
     knots: int = option(4, "With --generator maps: lumas that have maps of their own.", least=1)
     objective: Objective = field(default_factory=Objective)
     pool_size: int = option(50, "Past fakes that the discriminators are shown.", least=0)
@@ -116,6 +135,8 @@ class TrainConfig:
             raise UsageError(f"--no-stem-norm is for resnet9 and resnet6, not {self.generator}", hint="Leave it out")
         if self.encoder_weights is not None and "resnet50" not in (self.generator, self.discriminator):
             raise UsageError("--encoder-weights is for resnet50 networks", hint="Add --generator resnet50")
+        if self.compile and self.objective.r1_weight:  # a gradient's gradient is more than torch.compile can do
+            raise UsageError("--r1-weight does not go with --compile", hint="Leave one of them out")
 
     def _check_view(self) -> None:
         """Refuse options about guided detail without it, and about maps without them."""
@@ -129,6 +150,8 @@ class TrainConfig:
             raise UsageError(f"--through-detail is for generators that draw, not {self.generator}", hint="Leave it out")
         if objective.background_weight and not self.masks:
             raise UsageError("--background-weight needs masks", hint="Add --masks")
+        if not (objective.gan_weight or objective.distill):
+            raise UsageError("--gan-weight 0 leaves nothing to learn from", hint="Add --distill MODEL")
         if objective.evenness_weight and generator.draws:
             raise UsageError(f"--evenness-weight is about maps, not {self.generator}", hint="Add --generator maps")
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from cgtool.errors import CgtoolError, OutOfMemoryError, Terminated
 from cgtool.training.data.batches import Batches
@@ -18,7 +17,7 @@ from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import MetricsLog, StepMetrics
 from cgtool.training.interruption import Interruption
 from cgtool.training.judge.judgement import Judgement
-from cgtool.training.losses import DISCRIMINATORS
+from cgtool.training.losses import DISCRIMINATORS, Losses
 from cgtool.training.parts.layout import normalize
 from cgtool.training.record import RunRecord
 from cgtool.training.state import TrainState
@@ -96,9 +95,8 @@ class Loop:
         self._checkpoint_every = checkpoint_every
         self._log = log
         self._actions = actions
-        self._unseen: list[tuple[StepMetrics, Tensor]] = []
+        self._unseen: list[tuple[StepMetrics, Losses]] = []
         self._recent: deque[StepMetrics] = deque(maxlen=20)
-        self._names: list[str] = []
         self._saved_step = state.step
         self._collapsed: dict[str, int] = dict.fromkeys(DISCRIMINATORS.names, 0)
 
@@ -141,7 +139,7 @@ class Loop:
 
     def _step(self, clock: float) -> float:
         state = self._state
-        fetching = time.perf_counter()
+        fetching, cpu = time.perf_counter(), time.process_time()
         raw = [next(self._batches) for _ in range(state.config.accumulate)]
         data_seconds = time.perf_counter() - fetching
         epoch = state.images // self._epoch_images
@@ -154,9 +152,9 @@ class Loop:
                 hint=f"Halve --batch (now {state.config.batch}) and double --accumulate, or use a smaller --crop-size",
             ) from error
         now = time.perf_counter()
-        self._names = list(losses)
-        metrics = StepMetrics(state.step, epoch, state.learning_rate, now - clock, data_seconds, {})
-        self._unseen.append((metrics, torch.stack(list(losses.values()))))
+        cpu_seconds = time.process_time() - cpu
+        metrics = StepMetrics(state.step, epoch, state.learning_rate, now - clock, data_seconds, {}, cpu_seconds)
+        self._unseen.append((metrics, losses))
         return now
 
     def _report_due(self) -> bool:
@@ -169,9 +167,10 @@ class Loop:
 
     def _report(self) -> Progress:
         """Look at the losses of the steps since the last report, check and log them."""
-        values = self._state.world.mean(torch.stack([losses for _, losses in self._unseen])).tolist()
-        for (metrics, _), row in zip(self._unseen, values, strict=True):
-            metrics.losses.update(zip(self._names, row, strict=True))
+        unseen = torch.stack([value for _, losses in self._unseen for value in losses.values()])
+        values = iter(self._state.world.mean(unseen).tolist())
+        for metrics, losses in self._unseen:
+            metrics.losses.update({name: next(values) for name in losses})
             self._check(metrics)
             self._recent.append(metrics)
             if self._log is not None:
@@ -194,7 +193,7 @@ class Loop:
             if not math.isfinite(value):
                 raise self._diverged(f"the loss {name} became {value} at step {metrics.step}")
         for name in DISCRIMINATORS.names:
-            self._collapsed[name] = self._collapsed[name] + 1 if metrics.losses[name] < _COLLAPSED_LOSS else 0
+            self._collapsed[name] = self._collapsed[name] + 1 if metrics.losses.get(name, 1) < _COLLAPSED_LOSS else 0
             if self._collapsed[name] >= _COLLAPSED_STEPS:
                 raise self._diverged(
                     f"the loss {name} has been 0 for {_COLLAPSED_STEPS} steps, up to step {metrics.step}: "

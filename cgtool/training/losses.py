@@ -1,6 +1,6 @@
 """The losses as a list of terms, from which training's sum, `metrics.jsonl`, plots, report and screen derive.
 
-To add a loss, write its `GeneratorTerm`, put it into `TERMS`, and give its weight an option in
+To add a loss, write its `GeneratorTerm` or `DiscriminatorTerm`, put it into `TERMS`, and give its weight an option in
 `cgtool.training.config.Objective`.
 """
 
@@ -17,7 +17,7 @@ from cgtool.models.generator import Generator
 from cgtool.training.config import Objective
 from cgtool.training.parts.colours import invented
 from cgtool.training.parts.diff_augment import diff_augment
-from cgtool.training.parts.distances import adversarial_loss, image_distance
+from cgtool.training.parts.distances import adversarial_loss, discriminator_loss, image_distance, imitation
 from cgtool.training.parts.evenness import total_variation, unevenness
 from cgtool.training.parts.motion import Motion, random_motion, with_noise
 from cgtool.training.parts.through_detail import through_detail
@@ -65,7 +65,9 @@ class Half:
         output: The same, as the generator gave it.
         fake: The source's part of ``shown``.
         beside: The other parts, by the names of the terms that wanted them.
+        taught: What the imitated model makes of ``seen``, as it is shown; only with one.
         opinion: The discriminator's logits of the fake.
+        rival: Its logits of the target, which the fake is compared with; None if the loss compares nothing.
         again: The fake translated back, as it is shown.
     """
 
@@ -80,7 +82,9 @@ class Half:
     output: Tensor = field(init=False)
     fake: Tensor = field(init=False)
     beside: dict[str, Tensor] = field(init=False)
+    taught: Tensor = field(init=False)
     opinion: Tensor = field(init=False)
+    rival: Tensor | None = field(init=False, default=None)
     again: Tensor = field(init=False)
 
     @cached_property
@@ -88,7 +92,7 @@ class Half:
         """A motion for each image of the source, drawn when it is first asked for."""
         return random_motion(self.source)
 
-    def translate(self, net: Generator, terms: Sequence[GeneratorTerm]) -> None:
+    def translate(self, net: Generator, terms: Sequence[GeneratorTerm], teacher: Generator | None) -> None:
         """Send the source through its generator, and in the same batch all that terms want to know of it."""
         beside = {term.name: term.beside(self) for term in terms if term.beside is not None}
         self.seen = torch.cat([self.source, *beside.values()])
@@ -97,6 +101,36 @@ class Half:
         self.shown = shown(self.objective, self.seen, self.picture)
         self.fake, *others = self.shown.chunk(1 + len(beside))
         self.beside = dict(zip(beside, others, strict=True))
+        if teacher is not None:
+            with torch.no_grad():
+                self.taught = translated(self.objective, teacher, self.seen)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a discriminator says of real images and of as many fakes.
+
+    Attributes:
+        objective: The choices.
+        real: The real images, (batch, 3, height, width); they have a gradient if a term is about pixels.
+        real_logits: Of the real images.
+        fake_logits: Of the fakes.
+    """
+
+    objective: Objective
+    real: Tensor
+    real_logits: Tensor
+    fake_logits: Tensor
+
+
+def steepness(verdict: Verdict) -> Tensor:
+    """Squared length of the gradient of a real image's logits by its pixels, summed and divided by their number.
+
+    Half of it is the penalty R1 of Mescheder et al. (2018), whose discriminator gives one logit. Of many, each a
+    patch's, the gradients hardly overlap: this is about the mean of their own, so that a weight means the same.
+    """
+    (gradient,) = torch.autograd.grad(verdict.real_logits.sum(), verdict.real, create_graph=True)
+    return gradient.square().sum((1, 2, 3)).mean() / verdict.real_logits[0].numel()
 
 
 @dataclass(frozen=True)
@@ -136,16 +170,45 @@ class GeneratorTerm(LossTerm):
     beside: Callable[[Half], Tensor] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorTerm(LossTerm):
+    """A loss that the discriminators minimize, each on its own: ``names`` of D_X's, then of D_Y's.
+
+    Attributes:
+        weight: Its factor; 0 leaves it out.
+        value: The loss itself, 0-dimensional.
+        of_pixels: Whether it is about how logits change with the real images' pixels.
+    """
+
+    weight: Callable[[Objective], float]
+    value: Callable[[Verdict], Tensor]
+    of_pixels: bool = False
+
+
 ADVERSARIAL = GeneratorTerm(
     "G",
     "Generators, adversarial",
     ("G_A_to_B", "G_B_to_A"),
-    weight=lambda objective: 1.0,
-    value=lambda half: adversarial_loss(half.objective.gan_loss, half.opinion),
+    weight=lambda objective: objective.gan_weight,
+    value=lambda half: adversarial_loss(half.objective.gan_loss, half.opinion, half.rival),
     on_screen=True,
 )
-# D_X's and D_Y's; each minimizes its own (`cgtool.training.step.discriminator_losses`).
-DISCRIMINATORS = LossTerm("D", "Discriminators", ("D_A", "D_B"), on_screen=True)
+DISCRIMINATORS = DiscriminatorTerm(
+    "D",
+    "Discriminators",
+    ("D_A", "D_B"),
+    weight=lambda objective: 1.0,
+    value=lambda verdict: discriminator_loss(verdict.objective.gan_loss, verdict.real_logits, verdict.fake_logits),
+    on_screen=True,
+)
+R1 = DiscriminatorTerm(
+    "R1",
+    "Steepness at real images (weighted)",
+    ("r1_A", "r1_B"),
+    weight=lambda objective: objective.r1_weight / 2,
+    value=steepness,
+    of_pixels=True,
+)
 CYCLE = GeneratorTerm(
     "cycle",
     "Cycle-consistency (weighted)",
@@ -216,9 +279,20 @@ BACKGROUND = GeneratorTerm(
     weight=lambda objective: objective.background_weight,
     value=lambda half: ((half.fake - half.source) * (1 - given(half.mask))).abs().mean(),
 )
+# Of pictures of both domains, because a model also has to know what needs no change.
+DISTILLATION = GeneratorTerm(
+    "distillation",
+    "Difference from the imitated model (weighted)",
+    ("distillation_A", "distillation_B"),
+    weight=lambda objective: objective.distill_weight if objective.distill else 0.0,
+    beside=lambda half: half.target,
+    value=lambda half: imitation(half.shown, half.taught),
+    on_screen=True,
+)
 
 TERMS: tuple[LossTerm, ...] = (
-    ADVERSARIAL, DISCRIMINATORS, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR, BACKGROUND,
+    ADVERSARIAL, DISCRIMINATORS, R1, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR, BACKGROUND,
+    DISTILLATION,
 )  # fmt: skip
 """All losses, in the order in which they are shown."""
 
@@ -226,3 +300,8 @@ TERMS: tuple[LossTerm, ...] = (
 def generator_terms(objective: Objective) -> list[GeneratorTerm]:
     """What G and F minimize the weighted sum of."""
     return [term for term in TERMS if isinstance(term, GeneratorTerm) and term.weight(objective)]
+
+
+def discriminator_terms(objective: Objective) -> list[DiscriminatorTerm]:
+    """What D_X and D_Y minimize the weighted sum of."""
+    return [term for term in TERMS if isinstance(term, DiscriminatorTerm) and term.weight(objective)]

@@ -34,7 +34,7 @@ class Network:
 
 _DECODER = {"upsample": "upsample", "dropout": "dropout"}
 _RESNET = {"ngf": "ngf", "stem_norm": "stem_norm", **_DECODER}
-_MAPS = {"width": "ngf", "map_stride": "map_stride", "knots": "knots", "contrast": "contrast"}
+_MAPS = {"width": "ngf", "blocks": "blocks", "map_stride": "map_stride", "knots": "knots", "contrast": "contrast"}
 _TONE = 64
 
 GENERATORS: Mapping[str, Network] = {
@@ -44,6 +44,7 @@ GENERATORS: Mapping[str, Network] = {
     "unet256": Network({"type": "unet", "downs": 8}, {"ngf": "ngf", **_DECODER}, 256),
     "unet128": Network({"type": "unet", "downs": 7}, {"ngf": "ngf", **_DECODER}, 128),
     "maps": Network({"type": "maps"}, _MAPS, 8, draws=False),
+    "shuffle": Network({"type": "shuffle"}, {"width": "ngf", "blocks": "blocks"}, 8),
 }
 
 DISCRIMINATORS: Mapping[str, Network] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from cgtool.errors import CgtoolError, UsageError
 from cgtool.files import write_whole
 from cgtool.training.data.check import DataCheck
 from cgtool.training.data.sheet import write_sheet
+from cgtool.training.files.loggers import DEFAULT_LOGGERS, LoggedRun, open_loggers
 from cgtool.training.files.metrics import MetricsLog, read_judgements, read_metrics
 from cgtool.training.files.model import publish_model, save_model, steps_of
 from cgtool.training.files.report import write_report
@@ -26,13 +27,12 @@ from cgtool.training.state import TrainState
 class Outputs:
     """Writes a run's folder and its model, in the main process. Use it as a context manager.
 
-    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `data.jpg`, `tensorboard/`, `samples/`,
-    `report.html`, `models/` and `best/`; checkpoints are written by the loop.
+    ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `data.jpg`, `samples/`, `report.html`, `models/`, `best/`, and what
+    loggers keep, such as `tensorboard/`; checkpoints are written by the loop.
 
     Attributes:
         log: Where metrics go.
         report: The run's page.
-        warnings: What the user should know in the end.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Outputs:
         *,
         judge: Judge | None = None,
         keep_best: bool = True,
+        loggers: Sequence[str] = DEFAULT_LOGGERS,
     ) -> None:
         """Make the folder, write `run.json` and open the metrics.
 
@@ -56,20 +57,27 @@ class Outputs:
             sampler: Makes the samples.
             judge: Judges; None if nobody does.
             keep_best: Whether the model is the best that was judged, instead of the last.
+            loggers: Names of those that are told of the metrics.
 
         Raises:
             UsageError: The folder can't be written.
-            CgtoolError: A file can't be written, or metrics of the steps so far are missing.
+            CgtoolError: A file can't be written, metrics of the steps so far are missing, or a logger can't be opened.
         """
         self.report = folder / "report.html"
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []
         self._folder, self._model_folder = folder, model_folder
         self._record, self._state, self._sampler = record, state, sampler
         self._judge, self._best = judge, folder / "best" / record.name if keep_best else None
         _make(folder)
         with _told(folder / "run.json") as path:
             write_whole(path, json.dumps(record.to_json(), indent=2, ensure_ascii=False) + "\n")
-        self.log = MetricsLog(folder, state.step)
+        run = LoggedRun(folder, record.name, record.id, state.step, record.config.to_json())
+        self.log = MetricsLog(folder, state.step, open_loggers(loggers, run))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know in the end."""
+        return [*self._warnings, *self.log.warnings]
 
     def __enter__(self) -> Outputs:
         return self
@@ -135,13 +143,13 @@ class Outputs:
         if self._best is None or judgement is None:
             return None
         if steps_of(self._best, self._record) != judgement.step:
-            self.warnings.append(f"the best model, of step {judgement.step}, is gone: the last one is taken")
+            self._warnings.append(f"the best model, of step {judgement.step}, is gone: the last one is taken")
             return None
         return self._best
 
     def _warn_of(self, folder: Path, aside: Path | None) -> None:
         if aside is not None:
-            self.warnings.append(f"{folder} held another model: moved to {aside}")
+            self._warnings.append(f"{folder} held another model: moved to {aside}")
 
     def provenance(self) -> dict[str, Any]:
         """Where the weights come from, as of now."""

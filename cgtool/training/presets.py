@@ -37,6 +37,16 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "masks": True, "background_weight": 10.0, "load_size": 192, "zoom": 1.5, "evenness_weight": 0.0,
         "rims_weight": 0.0, "colour_weight": 0.0,
     },
+    "student": {
+        **_MAPS, "ngf": 8, "blocks": 4, "knots": 3, "gan_weight": 0.0, "cycle_weight": 0.0,
+        "evenness_weight": 0.0, "rims_weight": 0.0, "range_weight": 0.0, "colour_weight": 0.0, "diff_augment": False,
+        "discriminator": "pixel", "lr": 2e-3, "batch": 4, "load_size": 256, "zoom": 1.8,
+    },
+    "painting-student": {
+        **_SHOWN, "generator": "shuffle", "ngf": 48, "blocks": 4, "gan_weight": 0.0, "cycle_weight": 0.0,
+        "texture_weight": 0.0, "texture": 0.7, "contrast": 0.3, "discriminator": "pixel", "lr": 1e-3, "batch": 4,
+        "zoom": 1.8,
+    },
     "painting": {
         **_SHOWN, "discriminator": "projected+patch", "ndf": 48, "lr": 1e-4, "texture": 0.5, "temporal_weight": 3.0,
         "contrast": 0.3,

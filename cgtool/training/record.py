@@ -28,6 +28,10 @@ def versions() -> dict[str, str]:
     }
 
 
+_PATHS = ("encoder_weights", "distill")
+"""Options that name a file or folder of this machine."""
+
+
 @dataclass(frozen=True)
 class DomainRecord:
     """One domain's images.
@@ -52,10 +56,10 @@ class DomainRecord:
 
 @dataclass(frozen=True)
 class Init:
-    """Where a run's first weights came from.
+    """Where a run's first weights came from, or those that it imitates.
 
     Attributes:
-        step: Steps that made them.
+        step: Steps that made them, where the run counts on from there.
         sha256: Of the file that describes them, which holds those of the weights.
         provenance: What it says of itself.
     """
@@ -97,6 +101,7 @@ class RunRecord:
         hardware: The machine, in words.
         id: Tells runs of the same name apart.
         init: Where its first weights came from; None if they were drawn.
+        teacher: The model that it imitates, if any.
         changes: Where it went on otherwise than it had begun.
         synonyms: Other names of the domains.
         versions: The software that computes it.
@@ -112,6 +117,7 @@ class RunRecord:
     hardware: str
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     init: Init | None = None
+    teacher: Init | None = None
     changes: tuple[Change, ...] = ()
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=versions)
@@ -128,6 +134,7 @@ class RunRecord:
             "config": self.config.to_json(),
             "data": {letter: asdict(domain) for letter, domain in zip("AB", self.data, strict=True)},
             "init": self.init and asdict(self.init),
+            "teacher": self.teacher and asdict(self.teacher),
             "changes": [
                 {"step": change.step, "option": change.option, "from": change.before, "to": change.now}
                 for change in self.changes
@@ -146,7 +153,7 @@ class RunRecord:
             hours: How long the steps took.
         """
         checkpoint = self.in_checkpoint()
-        encoder = self.config.encoder_weights
+        files = {name: value and Path(value).name for name, value in checkpoint["config"].items() if name in _PATHS}
         data = {
             letter: {key: value for key, value in domain.items() if key != "folder"}
             for letter, domain in checkpoint["data"].items()
@@ -159,8 +166,8 @@ class RunRecord:
             "seed": self.config.seed,
             "averaged": averaged,
             "data": data,
-            "config": {**checkpoint["config"], "encoder_weights": encoder and Path(encoder).name},
-            **{key: checkpoint[key] for key in ("init", "changes", "versions")},
+            "config": {**checkpoint["config"], **files},
+            **{key: checkpoint[key] for key in ("init", "teacher", "changes", "versions")},
             "command": self.command,
             "hours": round(hours, 2),
             "hardware": self.hardware,

@@ -110,7 +110,7 @@ class TrainState:
         self._optimization.discriminators.param_groups[0]["lr"] = rate
         losses = train_step(
             self.networks,
-            self.config.objective,
+            self.config.objective.at(self.step),
             self._optimization,
             batches,
             world=self.world,

@@ -27,9 +27,19 @@ from torch import Tensor, nn
 from cgtool.config import Precision
 from cgtool.training.build import Networks
 from cgtool.training.config import Objective
-from cgtool.training.losses import CYCLE, DISCRIMINATORS, Half, Losses, as_judged, generator_terms, translated
+from cgtool.training.losses import (
+    ADVERSARIAL,
+    CYCLE,
+    Half,
+    Losses,
+    Verdict,
+    as_judged,
+    discriminator_terms,
+    generator_terms,
+    translated,
+)
 from cgtool.training.parallel import World
-from cgtool.training.parts.distances import discriminator_loss
+from cgtool.training.parts.distances import is_relative
 from cgtool.training.parts.masks import on_plain_ground, split_mask
 from cgtool.training.parts.pool import ImagePool
 
@@ -57,11 +67,16 @@ def generator_losses(
     palette_x, palette_y = palettes or (None, None)
     to_y = Half(objective, source=x, target=y, mask=mask_x, palette=palette_y)
     to_x = Half(objective, source=y, target=x, mask=mask_y, palette=palette_x)
-    to_y.translate(nets.G, terms)
-    to_x.translate(nets.F, terms)
+    to_y.translate(nets.G, terms, nets.teachers.get("A_to_B"))
+    to_x.translate(nets.F, terms, nets.teachers.get("B_to_A"))
     fake_y, fake_x = to_y.fake, to_x.fake
     judged_y, judged_x = on_plain_ground(fake_y, mask_x), on_plain_ground(fake_x, mask_y)
-    to_y.opinion, to_x.opinion = nets.D_Y(as_judged(objective, judged_y)), nets.D_X(as_judged(objective, judged_x))
+    if ADVERSARIAL in terms:
+        to_y.opinion, to_x.opinion = nets.D_Y(as_judged(objective, judged_y)), nets.D_X(as_judged(objective, judged_x))
+        if is_relative(objective.gan_loss):
+            with torch.no_grad():
+                to_y.rival = nets.D_Y(as_judged(objective, on_plain_ground(y, mask_y)))
+                to_x.rival = nets.D_X(as_judged(objective, on_plain_ground(x, mask_x)))
     if CYCLE in terms:
         to_y.again, to_x.again = translated(objective, nets.F, fake_y), translated(objective, nets.G, fake_x)
     losses = {
@@ -83,12 +98,15 @@ def discriminator_losses(
         real: Images of X and of Y, each of shape (batch, 3, height, width).
         fake: As many fakes of each, detached.
     """
+    terms = discriminator_terms(objective)
     losses: Losses = {}
-    for name, judge, real_images, fake_images in zip(
-        DISCRIMINATORS.names, (nets.D_X, nets.D_Y), real, fake, strict=True
-    ):
-        real_logits, fake_logits = judge(as_judged(objective, torch.cat([real_images, fake_images]))).chunk(2)
-        losses[name] = discriminator_loss(objective.gan_loss, real_logits, fake_logits)
+    for number, judge in enumerate((nets.D_X, nets.D_Y)):
+        images = real[number]
+        if any(term.of_pixels for term in terms):
+            images = images.detach().requires_grad_()
+        real_logits, fake_logits = judge(as_judged(objective, torch.cat([images, fake[number]]))).chunk(2)
+        verdict = Verdict(objective, images, real_logits, fake_logits)
+        losses |= {term.names[number]: term.weight(objective) * term.value(verdict) for term in terms}
     return losses
 
 
@@ -146,26 +164,31 @@ def train_step(
         last = number == len(batches)
 
         with autocast(world.device, precision):
-            losses, (fake_x, fake_y) = generator_losses(nets, objective, x, y, palettes)
+            losses, fakes = generator_losses(nets, objective, x, y, palettes)
         _backward(losses, generators, len(batches), state.scaler)
         generators_averaged = world.average_gradients(generators) if last else None
 
-        past_x = world.own(state.pools[0].query(world.gather(fake_x.detach()), rngs[0]))
-        past_y = world.own(state.pools[1].query(world.gather(fake_y.detach()), rngs[1]))
-        with autocast(world.device, precision):
-            real_x, real_y = on_plain_ground(*split_mask(x)), on_plain_ground(*split_mask(y))
-            judged = discriminator_losses(nets, objective, (real_x, real_y), (past_x, past_y))
-        _backward(judged, discriminators, len(batches), state.scaler)
+        if objective.gan_weight:
+            past = [
+                world.own(pool.query(world.gather(fake.detach()), rng))
+                for pool, fake, rng in zip(state.pools, fakes, rngs, strict=True)
+            ]
+            with autocast(world.device, precision):
+                real_x, real_y = on_plain_ground(*split_mask(x)), on_plain_ground(*split_mask(y))
+                judged = discriminator_losses(nets, objective, (real_x, real_y), (past[0], past[1]))
+            _backward(judged, discriminators, len(batches), state.scaler)
+            losses = {**losses, **judged}
 
-        for name, loss in {**losses, **judged}.items():
+        for name, loss in losses.items():
             means[name] = means.get(name, 0) + loss.detach() / len(batches)
-    discriminators_averaged = world.average_gradients(discriminators)
+    discriminators_averaged = world.average_gradients(discriminators) if objective.gan_weight else None
 
     if generators_averaged is not None:
         generators_averaged()
     state.scaler.step(state.generators)
-    discriminators_averaged()
-    state.scaler.step(state.discriminators)
+    if discriminators_averaged is not None:
+        discriminators_averaged()
+        state.scaler.step(state.discriminators)
     state.scaler.update()
     return means
 

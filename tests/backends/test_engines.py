@@ -146,7 +146,19 @@ def test_a_damaged_engine_is_explained_and_the_next_is_taken(
     (reason,) = (reason for reason in chosen.reasons if path.name in reason)
     assert ("is missing; run cgtool export" if damage == "gone" else "is damaged") in reason
     assert "\n" not in reason
+    if damage != "gone":
+        assert [path.name in warning for warning in chosen.warnings] == [True], "told unasked"
     assert chosen.backend.info.engine == "openvino", "from the ONNX graph that lies beside it"
+
+
+def test_a_damaged_graph_is_told_once(source: GeneratorSource, compiled: Path) -> None:
+    (compiled / "A_to_B-onnx-fp32.onnx").write_bytes(b"cut")
+    forge(compiled, "onnx-fp32", measured={timings.hardware("cpu"): 0.001})
+    with quick_exports():
+        chosen, _ = opened(source, EngineRequest("onnx", precision="fp32"))
+    (warning,) = chosen.warnings
+    assert warning.startswith("passed over onnx cpu fp32 (A_to_B-onnx-fp32): ")
+    assert "is damaged" in warning
 
 
 GARBAGE = {"empty": b"", "text": b"no engine at all\n" * 50, "zeros": bytes(5000)}

@@ -113,7 +113,8 @@ def test_a_lying_graph_is_refused_where_it_is_compiled_on_the_fly(
     for name in ("openvino-fp32", "onnx-fp16"):
         manifest_of(compiled, name).unlink()
     lie(compiled, "onnx-fp32", graphs["inverted"])
-    with pytest.raises(EngineError, match="refused on its first use here: it gives another"):
+    words = rf"dusk A_to_B.* {engine} cpu fp32.*: refused on its first use here: it gives another"
+    with pytest.raises(EngineError, match=words):
         open_backend(source, EngineRequest(engine, precision="fp32"))
     with open_backend(source, EngineRequest(precision="fp32")).backend as backend:
         assert backend.info.engine == "torch"

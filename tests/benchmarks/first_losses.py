@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.benchmarks.snowiest import link_snowiest
 from tests.training.in_float64 import double_precision
 
 STEPS = 3
+TEACHERS = Path(__file__).parents[1] / "warmstarts"
 DATA = {
     ("summer", "winter"): "summer2winter",
     ("photo", "monet"): "photo2monet",
@@ -45,7 +46,10 @@ def first_losses(
     Returns:
         The weighted losses by name, a mapping for each step.
     """
-    config = TrainConfig.from_options({**recipe["config"], "precision": "fp32", "device": "cpu", "compile": False})
+    options = {**recipe["config"], "precision": "fp32", "device": "cpu", "compile": False}
+    if options.get("distill"):
+        options["distill"] = str(TEACHERS / options["distill"])
+    config = TrainConfig.from_options(options)
     data = data / DATA[domains]
     if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((data / "trainB").iterdir())):
         link_snowiest(data, scratch / "snow", recipe["data"]["B"]["images"])
@@ -63,8 +67,16 @@ def first_losses(
         for _ in train(request):
             pass
     steps = read_metrics(request.run_folder / "metrics.jsonl")
-    others = {"step", "epoch", "learning_rate", "seconds", "data_seconds"}
+    others = {"step", "epoch", "learning_rate", "seconds", "data_seconds", "cpu_seconds"}
     return [{name: value for name, value in step.items() if name not in others} for step in steps]
+
+
+def chain(provenance: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The provenance of a model, of the models that it began with or imitates, and so on."""
+    yield provenance
+    for key in ("init", "teacher"):
+        if before := provenance.get(key):
+            yield from chain(before["provenance"])
 
 
 def main() -> None:
@@ -76,12 +88,10 @@ def main() -> None:
         path = model / "model.json"
         content = json.loads(path.read_text(encoding="utf-8"))
         a, b = content["domains"]
-        provenance = content["provenance"]
-        while provenance:
+        for provenance in chain(content["provenance"]):
             with tempfile.TemporaryDirectory() as scratch:
                 provenance["first_losses"] = first_losses(provenance, (a, b), arguments.data, Path(scratch))
             print(f"{path}: {provenance['first_losses'][0]}")
-            provenance = provenance["init"] and provenance["init"]["provenance"]
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -34,8 +34,9 @@ from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import choose_encoder
 from cgtool.media.ffmpeg import executable
+from cgtool.media.input.beside import Source
 from cgtool.media.reader import VideoReader
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.writer import VideoWriter
 from cgtool.pictures import Size
 from cgtool.tasks.convert import convert, lay_out
 from tests.demo import bunny

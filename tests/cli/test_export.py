@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from cgtool.backends import machine, timings
+from cgtool.backends.spec import AMPERE_AND_NEWER, RTX_GPUS
 from cgtool.cli.convert import convert
-from cgtool.cli.export import export
+from cgtool.cli.export import _gpus, export
 from cgtool.errors import UsageError
 from tests.compiled import forge, manifest_of, quick_exports, tiny_model
 
@@ -170,3 +171,26 @@ def test_two_precisions_exclude_each_other() -> None:
     error = run("--fp16", "--fp32").exception
     assert isinstance(error, UsageError)
     assert "--fp16 and --fp32 exclude each other" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("all", AMPERE_AND_NEWER),
+        ("all,sm75", RTX_GPUS),
+        ("sm89, sm80,sm89", ("sm80", "sm89")),
+        ("", ()),
+        ("sm90,sm80", ("sm80", "sm90")),
+    ],
+)
+def test_gpus_are_listed_in_one_order(text: str, named: tuple[str, ...]) -> None:
+    assert _gpus(text) == named
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [(",", "--gpus names no GPU"), ("sm80,sm90", "TensorRT for RTX does not compile for sm90")]
+)
+def test_gpus_that_there_are_not_are_refused(text: str, words: str) -> None:
+    done = run("--format", "tensorrt-rtx", "--gpus", text)
+    assert words in str(done.exception)
+    assert isinstance(done.exception, UsageError)

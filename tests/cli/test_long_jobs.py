@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cgtool.conversion.pieces.unfinished import WorkFolder
+from tests.cli.test_progress import parsed
 from tests.media.probe import assert_same_times, make
 
 COMMAND = [sys.executable, "-m", "cgtool", "convert"]
@@ -43,14 +44,16 @@ def test_ctrl_c_says_how_to_go_on(clip: Path, tmp_path: Path) -> None:
     work = WorkFolder(target)
     # Slow enough to be stopped in the middle.
     command = [*COMMAND, str(clip), "-o", str(target), *OPTIONS[:-4], "--preset", "veryslow", "--segment", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, "--progress", "json"], stderr=subprocess.PIPE, text=True)
     while work.find({}) is None or not work.done():
         assert process.poll() is None, "it was faster than this test"
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     kept = len(work.done())
-    assert f"{kept} of 6 segments are kept: the same command goes on from there" in said
+    *_, last = parsed([line for line in said.splitlines() if line])
+    assert last["event"] == "note"
+    assert last["text"] == f"{kept} of 6 segments are kept: the same command goes on from there"
 
     listed = run("--list-unfinished", tmp_path).stdout
     assert f"{work.path}: {kept} of 6 segments, " in listed
@@ -82,8 +85,12 @@ def test_the_whole_does_not_fit_where_its_segments_do(clip: Path, tmp_path: Path
     assert done.returncode == 1
     assert "6 of 6 segments are kept: the same command goes on from there" in done.stderr
     assert not target.exists()
-    done = run(clip, "-o", target, *OPTIONS)
+    done = run(clip, "-o", target, *OPTIONS, "--progress", "json")
     assert done.returncode == 0, done.stderr
+    told = parsed(done.stderr.splitlines())
+    assert [one["event"] for one in told] == ["started", "engine", "note", "finished", "summary"]
+    assert "going on; 6 of 6 segments are done" in told[2]["text"]
+    assert (told[3]["frames"], told[3]["earlier_frames"], told[3]["fps"]) == (150, 150, 0)
     assert_same_times(clip, target)
     assert list(tmp_path.iterdir()) == [target]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import pytest
 from cgtool.backends.identity.backend import IdentityBackend
 from cgtool.backends.opening import Opened
 from cgtool.cli.progress import SCHEMA, ProgressLines
-from cgtool.conversion.events import Advanced, EngineOpened, Finished, Result, Started
+from cgtool.cli.screen import Screen
+from cgtool.conversion.events import Advanced, EngineOpened, Finished, Note, Result, Started
 from cgtool.conversion.jobs import Job
 from tests.media.samples import numbered
 
@@ -101,6 +103,41 @@ def test_speed_follows_a_change_and_a_wrong_guess_is_no_negative_time(clock: Clo
     *_, last = parsed(lines)
     assert last["fps"] == pytest.approx(1)
     assert (last["estimated_frames"], last["eta_seconds"]) == (frames, 0)
+
+
+def test_what_others_have_made_is_no_speed(clock: Clock) -> None:
+    """200 of 300 frames are kept of an earlier run; another machine makes 50 beside; ten per second are ours."""
+    lines: list[str] = []
+    progress = ProgressLines(lines.append, clock)
+    progress.show(STARTED)
+    progress.show(Note("b.mp4: going on; 2 of 3 segments are done"))
+    for second in range(6):
+        clock.now = 100 + second
+        earlier = 200 if second < 3 else 250
+        progress.show(Advanced(earlier + 10 * second, 300, segment=0, segments=3, earlier_frames=earlier))
+    _, note, *rest = parsed(lines)
+    assert (note["event"], note["text"]) == ("note", "b.mp4: going on; 2 of 3 segments are done")
+    assert note["input"] == "a.mp4"
+    assert [line["fps"] for line in rest] == [pytest.approx(10)] * 5
+    assert [line["eta_seconds"] for line in rest[:2]] == [pytest.approx(9), pytest.approx(8)]
+    assert [line["earlier_frames"] for line in rest] == [200, 200, 250, 250, 250]
+    assert {(line["segment"], line["segments"]) for line in rest} == {(1, 3)}
+
+
+def test_the_bar_does_not_take_them_for_speed_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    screen = Screen(as_json=False, quiet=False, verbose=False, results_to_stderr=False)
+    screen.show(STARTED)
+    assert screen._progress is not None
+    now = 0.0
+    monkeypatch.setattr(screen._progress, "get_time", lambda: now)
+    for second in range(1, 6):
+        now = float(second)
+        screen.show(Advanced(1000 + 10 * second, 2000, earlier_frames=1000))
+    [_, task] = screen._progress.tasks
+    assert (task.completed, task.total) == (1050, 2000)
+    assert task.speed == pytest.approx(10)
 
 
 def test_what_is_not_known_is_null(clock: Clock) -> None:

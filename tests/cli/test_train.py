@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -144,10 +145,12 @@ def float64() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("float64")
-def test_two_processes_train_as_one_with_twice_the_batch(tmp_path: Path, data: Path) -> None:
+@pytest.mark.parametrize("losses_of", [{}, {"gan_loss": "relativistic", "r1_weight": 0.5}], ids=["plain", "R1"])
+def test_two_processes_train_as_one_with_twice_the_batch(tmp_path: Path, data: Path, losses_of: dict[str, Any]) -> None:
     """In double precision, where it can be told on any machine: see tests/training/in_float64.py."""
     steps = 4
-    options = command(data, f"--steps={steps}", "--accumulate=2", "--sample-every=0")
+    further = [f"--{name.replace('_', '-')}={value}" for name, value in losses_of.items()]
+    options = command(data, f"--steps={steps}", "--accumulate=2", "--sample-every=0", *further)
     torchrun = ["torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m", "tests.training.in_float64"]
     with running([*torchrun, *options], tmp_path) as process:
         output = process.communicate(timeout=180)[0]
@@ -155,7 +158,7 @@ def test_two_processes_train_as_one_with_twice_the_batch(tmp_path: Path, data: P
     assert "2 processes" in output
     assert output.count("trained 4 steps") == 1  # only the main process speaks
 
-    alone = in_this_process(tmp_path / "alone", data, steps=steps, accumulate=2, batch=2)
+    alone = in_this_process(tmp_path / "alone", data, steps=steps, accumulate=2, batch=2, **losses_of)
     for one, other in zip(losses(tmp_path), losses(tmp_path / "alone"), strict=True):
         assert one == pytest.approx(other, rel=1e-7)
     two, single = (
@@ -307,6 +310,8 @@ def test_errors_are_one_line_on_the_screen(tmp_path: Path) -> None:
     [
         ("torch", [], r"pip install 'cgtool\[train\]'"),
         ("efficientnet_lite_pytorch", ["--preset=season"], r"pip install 'cgtool\[projected\]'"),
+        ("wandb", ["--logger=wandb"], r"pip install 'cgtool\[wandb\]'"),
+        ("mlflow", ["--logger=tensorboard", "--logger=mlflow"], r"pip install 'cgtool\[mlflow\]'"),
     ],
 )
 def test_what_is_not_installed_is_named_with_the_line_to_run(

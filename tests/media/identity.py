@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import choose_encoder
+from cgtool.media.input.beside import Source
 from cgtool.media.reader import VideoReader
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.writer import VideoWriter
 
 
 def pass_through(

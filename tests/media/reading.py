@@ -27,7 +27,7 @@ def read(path: Path, start: Fraction | None = None, end: Fraction | None = None)
 
 def error_of(path: Path, **span: Fraction) -> str:
     with pytest.raises(MediaError) as caught:
-        VideoReader(path, **span)
+        VideoReader(path, start=span.get("start"), end=span.get("end"))
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(f"{path}: ")

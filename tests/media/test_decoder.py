@@ -14,6 +14,7 @@ import pytest
 
 from cgtool.errors import MediaError
 from cgtool.media.reader import VideoReader
+from tests.media.input.recordings import joined, recording
 from tests.media.probe import make, timestamps
 from tests.media.reading import error_of, read, times
 from tests.media.samples import cut_off, damage, numbered
@@ -63,6 +64,16 @@ def test_a_span_counts_from_zero(long_groups: dict[str, Path]) -> None:
 def test_a_span_outside_of_the_file_is_refused(long_groups: dict[str, Path]) -> None:
     message = error_of(long_groups[".mp4"], start=Fraction(3))
     assert message == "holds no video frame that can be decoded in the given span"
+
+
+@pytest.mark.parametrize("begin", [0, 30, 50, 80])
+def test_joined_recordings_are_read_from_the_middle(tmp_path: Path, begin: int) -> None:
+    part = recording(tmp_path / "clip.ts")
+    with VideoReader(joined(tmp_path / "joined.ts", part, part)) as reader:
+        whole = [(frame.pts, frame.pixels.mean()) for frame in reader.frames()]
+        assert sorted(pts for pts, _ in reader.packet_times()) == [pts for pts, _ in whole]
+        reader.begin_at(whole[begin][0])
+        assert [(frame.pts, frame.pixels.mean()) for frame in reader.frames()] == whole[begin:]
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ import pytest
 from cgtool.errors import MediaError
 from cgtool.media.containers import CONTAINERS, carry
 from cgtool.media.encoders import choose_encoder
+from cgtool.media.input.beside import Source
 from cgtool.media.joining import Joiner, Piece, check_piece, counts_from_zero
 from cgtool.media.reader import VideoReader
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.writer import VideoWriter
 from tests.media.identity import pass_through
 from tests.media.probe import ffmpeg, make, streams, timestamps
 from tests.media.samples import packets

@@ -146,19 +146,6 @@ def test_a_negative_clock_begins_at_zero(tmp_path: Path) -> None:
     assert times(path) == [time - expected[0] for time in expected]
 
 
-def test_frames_of_another_size_are_scaled_to_the_first_ones(tmp_path: Path) -> None:
-    """Broadcasts change between shapes."""
-    parts = [numbered(tmp_path / f"{size}.ts", 10, "-output_ts_offset", str(at), size=size)
-             for at, size in enumerate(("96x64", "64x48"))]  # fmt: skip
-    path = tmp_path / "both.ts"
-    path.write_bytes(b"".join(part.read_bytes() for part in parts))
-    numbers, warnings = read(path)
-    assert numbers == [*range(10), *range(10)]
-    assert warnings == ["the frame size changes to 64x48; scaled to 96x64"]
-    with VideoReader(path) as reader:
-        assert {frame.pixels.shape for frame in reader.frames()} == {(64, 96, 3)}
-
-
 @pytest.mark.parametrize(
     ("suffix", "arguments"),
     [

@@ -24,8 +24,9 @@ from cgtool.errors import EncoderError, MediaError, OutputExistsError
 from cgtool.frame import Frame
 from cgtool.media.containers import CONTAINERS
 from cgtool.media.encoders import choose_encoder
+from cgtool.media.input.beside import Source
 from cgtool.media.reader import VideoReader
-from cgtool.media.writer import Source, VideoWriter
+from cgtool.media.writer import VideoWriter
 from tests.media.identity import pass_through
 from tests.media.probe import make, streams, timestamps
 from tests.media.samples import numbered, numbers, sample_aspect_ratio

@@ -27,6 +27,7 @@ from cgtool.backends.proof import prove, sample_of
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.backends.spec import BuildOptions, Built, Shapes, Target
 from cgtool.backends.tensorrt import bindings
+from cgtool.backends.tensorrt_rtx import kind as tensorrt_rtx
 from cgtool.backends.torch.graph import FrameGraph
 from cgtool.conversion.model import source_of
 from cgtool.errors import EngineError, ModelError, UsageError
@@ -111,6 +112,21 @@ def test_auto_is_tensorrt_where_it_is(compiled: Path) -> None:
     assert spec.format == "openvino"
 
 
+@pytest.mark.parametrize(("capability", "format_"), [("sm89", "tensorrt-rtx"), ("sm90", "openvino")])
+def test_auto_is_what_the_gpu_runs(
+    compiled: Path, monkeypatch: pytest.MonkeyPatch, capability: str, format_: str
+) -> None:
+    def not_installed() -> str:
+        raise EngineError("tensorrt can't be imported")
+
+    monkeypatch.setattr(machine, "cuda_devices", lambda: ("NVIDIA GPU",))
+    monkeypatch.setattr(machine, "compute_capability", lambda ordinal: capability)
+    monkeypatch.setattr(bindings, "tensorrt_version", not_installed)
+    monkeypatch.setattr(tensorrt_rtx, "installed", lambda module: True)
+    (spec,) = plan(asked(compiled), None)
+    assert spec.format == format_
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -123,6 +139,15 @@ def test_auto_is_tensorrt_where_it_is(compiled: Path) -> None:
             {"format": "onnx", "largest": Size(64, 64), "build": BuildOptions(hardware_compatible=True)},
             "--max, --hardware-comp.* TensorRT and TensorRT for RTX alone",
         ),
+        (
+            {"format": "openvino", "best": Size(64, 64)},
+            "--opt is .* openvino engines take frames of any size; leave",
+        ),
+        (
+            {"format": "tensorrt-rtx", "build": BuildOptions(version_compatible=True)},
+            "for TensorRT alone. Leave it",
+        ),
+        ({"format": "openvino", "build": BuildOptions(gpus=("sm80",))}, "--gpus is for TensorRT for RTX alone. Leave"),
         ({"to": "mars"}, "no model leads to 'mars'.*Known domains: day, night"),
     ],
 )

@@ -17,7 +17,7 @@ from tests.media.samples import numbered, numbers
 
 
 @pytest.fixture
-def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def unjoined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An output whose segments are all made, but whose maker was stopped before it joined them."""
     source = numbered(tmp_path / "a.mp4", 40, sound="sine=440")
 
@@ -32,30 +32,30 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return target
 
 
-def test_joining(output: Path) -> None:
-    joined = join(output)
+def test_joining(unjoined: Path) -> None:
+    joined = join(unjoined)
     assert (joined.frames, joined.segments, joined.warnings) == (30, 3, ())
-    assert numbers(output) == list(range(10, 40))
-    assert sorted(path.name for path in output.parent.iterdir()) == ["a.mp4", "b.mp4"]
+    assert numbers(unjoined) == list(range(10, 40))
+    assert sorted(path.name for path in unjoined.parent.iterdir()) == ["a.mp4", "b.mp4"]
 
 
-def test_what_can_not_be_joined(output: Path, tmp_path: Path) -> None:
+def test_what_can_not_be_joined(unjoined: Path, tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="no segments of it are kept here"):
         join(tmp_path / "other.mp4")
-    work = WorkFolder(output)
+    work = WorkFolder(unjoined)
     held = work.take(None)
     assert held is not None
     with pytest.raises(MediaError, match="is joining it already"):
-        join(output)
+        join(unjoined)
     held.release()
-    output.touch()
+    unjoined.touch()
     with pytest.raises(OutputExistsError):
-        join(output)
+        join(unjoined)
     record = work.path / "00001.json"
     shutil.move(record, tmp_path / "kept")
     with pytest.raises(MediaError, match="1 of its 3 segments are missing"):
-        join(output)
+        join(unjoined)
     shutil.move(tmp_path / "kept", record)
     (tmp_path / "a.mp4").touch()
     with pytest.raises(MediaError, match="has changed since its segments were made"):
-        join(output, overwrite=True)
+        join(unjoined, overwrite=True)

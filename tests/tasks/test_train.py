@@ -77,7 +77,7 @@ def last_checkpoint(wanted: TrainRequest) -> dict[str, Any]:
 
 
 def losses_of(wanted: TrainRequest) -> list[dict[str, Any]]:
-    times = ("seconds", "data_seconds")
+    times = ("seconds", "data_seconds", "cpu_seconds")
     lines = read_metrics(wanted.run_folder / "metrics.jsonl")
     return [{key: value for key, value in line.items() if key not in times} for line in lines]
 
@@ -108,6 +108,7 @@ EXACT = {
         "discriminator": "projected+patch+tone", "gan_loss": "hinge", "load_size": 48, "zoom": 1.5, "crop_size": 32,
         "through_detail": True,
     },
+    "relativistic": {"gan_loss": "relativistic", "r1_weight": 0.5, "r1_every": 4},
     "everything": {
         "dropout": True, "batch": 2, "accumulate": 2, "augment": "color", "gan_loss": "hinge", "pool_size": 6,
         "ema": 0.99, "decay": 0.8,

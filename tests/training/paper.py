@@ -64,8 +64,13 @@ def average(values: list[Tensor]) -> Tensor:
     return torch.cat([value.flatten() for value in values]).sum() / sum(value.numel() for value in values)
 
 
-def generator_terms(gan: GanLoss, logits: Tensor) -> Tensor:
-    return {"lsgan": (logits - 1) ** 2, "bce": -log_sigmoid(logits), "hinge": -logits}[gan]
+def generator_terms(gan: GanLoss, logits: Tensor, real: Tensor) -> Tensor:
+    return {
+        "lsgan": (logits - 1) ** 2,
+        "bce": -log_sigmoid(logits),
+        "hinge": -logits,
+        "relativistic": -log_sigmoid(logits - real),
+    }[gan]
 
 
 def judge_terms(gan: GanLoss, real: Tensor, fake: Tensor) -> Tensor:
@@ -74,6 +79,7 @@ def judge_terms(gan: GanLoss, real: Tensor, fake: Tensor) -> Tensor:
         "lsgan": (real - 1) ** 2 + fake**2,
         "bce": -log_sigmoid(real) - log_sigmoid(-fake),
         "hinge": torch.maximum(zero, 1 - real) + torch.maximum(zero, 1 + fake),
+        "relativistic": -2 * log_sigmoid(real - fake),  # what is halved below is a sum in the others
     }[gan]
 
 
@@ -86,8 +92,8 @@ def paper_losses(nets: Networks, gan: GanLoss, cycle: CycleLoss, x: Tensor, y: T
         with torch.no_grad():
             past_y, past_x = nets.G(xk), nets.F(yk)
         for name, value in {
-            "G_A_to_B": generator_terms(gan, nets.D_Y(nets.G(xk))),
-            "G_B_to_A": generator_terms(gan, nets.D_X(nets.F(yk))),
+            "G_A_to_B": generator_terms(gan, nets.D_Y(nets.G(xk)), nets.D_Y(yk)),
+            "G_B_to_A": generator_terms(gan, nets.D_X(nets.F(yk)), nets.D_X(xk)),
             "cycle_A": LAMBDA * torch.abs(nets.F(nets.G(xk)) - xk) ** power,
             "cycle_B": LAMBDA * torch.abs(nets.G(nets.F(yk)) - yk) ** power,
             "identity_A": LAMBDA * IDENTITY * torch.abs(nets.F(xk) - xk),

@@ -35,8 +35,9 @@ def test_the_tutorials_numbers() -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_any_option_overrides_a_preset_and_none_does_not(preset: str) -> None:
-    config = resolve(preset, {"lr": 0.001, "batch": 3, "gan_loss": None})
-    assert (config.lr, config.batch, config.objective) == (0.001, 3, resolve(preset, {}).objective)
+    needed = {"distill": "engines/large"} if preset.endswith("student") else {}
+    config = resolve(preset, {**needed, "lr": 0.001, "batch": 3, "gan_loss": None})
+    assert (config.lr, config.batch, config.objective) == (0.001, 3, resolve(preset, needed).objective)
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
@@ -57,6 +58,18 @@ def test_maps_are_not_shown_through_guided_detail() -> None:
         resolve("maps", {"background_weight": 1.0})
     with pytest.raises(UsageError, match="--evenness-weight"):
         resolve("paper", {"evenness_weight": 1.0})
+
+
+def test_r1_comes_every_so_many_steps_and_as_many_times_as_strong() -> None:
+    objective = resolve("paper", {"r1_weight": 0.5, "r1_every": 4}).objective
+    assert [objective.at(step).r1_weight for step in range(6)] == [2.0, 0, 0, 0, 2.0, 0]
+    plain = resolve("paper", {"r1_every": 4}).objective
+    assert plain.at(0) is plain
+
+
+def test_a_gradients_gradient_is_not_compiled() -> None:
+    with pytest.raises(UsageError, match="--r1-weight does not go with --compile"):
+        resolve("paper", {"r1_weight": 1.0, "compile": True})
 
 
 @pytest.mark.parametrize("discriminator", DISCRIMINATORS)
@@ -90,6 +103,7 @@ def test_generators_that_see_an_images_tint() -> None:
         ({"generator": "resnet50", "crop_size": 80}, "--crop-size"),
         ({"discriminator": "projected", "crop_size": 80}, "--crop-size"),
         ({"encoder_weights": "x.pth"}, "--encoder-weights"),
+        ({"gan_weight": 0}, "--gan-weight 0"),
         ({"depth": 3}, "depth"),
     ],
 )

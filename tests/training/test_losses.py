@@ -11,8 +11,18 @@ from cgtool.training import losses
 from cgtool.training.build import build_networks
 from cgtool.training.config import Objective
 from cgtool.training.files.report import write_report
-from cgtool.training.losses import TERMS, GeneratorTerm, as_judged, generator_terms, shown, translated
+from cgtool.training.losses import (
+    TERMS,
+    GeneratorTerm,
+    as_judged,
+    discriminator_terms,
+    generator_terms,
+    shown,
+    translated,
+)
 from cgtool.training.parts.colours import invented
+from cgtool.training.parts.distances import adversarial_loss
+from cgtool.training.parts.masks import on_plain_ground, split_mask
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.step import generator_losses
 from tests.training.toy import tiny_config
@@ -20,21 +30,29 @@ from tests.training.toy import tiny_config
 
 def test_names_are_those_that_files_know() -> None:
     assert {term.name: sorted(term.names) for term in TERMS} == {
-        "G": ["G_A_to_B", "G_B_to_A"], "D": ["D_A", "D_B"], "cycle": ["cycle_A", "cycle_B"],
+        "G": ["G_A_to_B", "G_B_to_A"], "D": ["D_A", "D_B"], "R1": ["r1_A", "r1_B"], "cycle": ["cycle_A", "cycle_B"],
         "identity": ["identity_A", "identity_B"], "temporal": ["temporal_A", "temporal_B"],
         "texture": ["texture_A", "texture_B"], "evenness": ["evenness_A", "evenness_B"],
         "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"], "colour": ["colour_A", "colour_B"],
-        "background": ["background_A", "background_B"],
+        "background": ["background_A", "background_B"], "distillation": ["distillation_A", "distillation_B"],
     }  # fmt: skip
 
 
 def test_a_weight_of_0_leaves_a_loss_out() -> None:
     assert [term.name for term in generator_terms(Objective())] == ["G", "cycle", "identity"]
     assert [term.name for term in generator_terms(Objective(cycle_weight=0))] == ["G"]
+    assert [term.name for term in generator_terms(Objective(cycle_weight=0, gan_weight=0, distill="x"))] == [
+        "distillation"
+    ]
     every = Objective(through_detail=True, texture_weight=1, temporal_weight=1, rims_weight=1, range_weight=1)
     assert [term.name for term in generator_terms(every)] == [
         "G", "cycle", "identity", "temporal", "texture", "rims", "range",
     ]  # fmt: skip
+
+
+def test_discriminators_have_terms_of_their_own() -> None:
+    assert [term.name for term in discriminator_terms(Objective())] == ["D"]
+    assert [term.name for term in discriminator_terms(Objective(r1_weight=1))] == ["D", "R1"]
 
 
 def test_a_mean_is_of_both_halves() -> None:
@@ -125,3 +143,13 @@ def test_discriminators_see_images_varied_if_asked_for() -> None:
     images = torch.rand(2, 3, 32, 32)
     assert as_judged(Objective(), images) is images
     assert (as_judged(Objective(diff_augment=True), images) == 0).any()
+
+
+def test_a_relativistic_loss_sets_fakes_against_what_discriminators_see_of_real_images() -> None:
+    objective = Objective(gan_loss="relativistic")
+    nets = build_networks(tiny_config(generator="maps", masks=True), torch.device("cpu"))
+    x, y = torch.rand(2, 2, 4, 32, 32) * 2 - 1
+    found, (_, judged_y) = generator_losses(nets, objective, x, y)
+    real = nets.D_Y(on_plain_ground(*split_mask(y)))
+    torch.testing.assert_close(found["G_A_to_B"], adversarial_loss("relativistic", nets.D_Y(judged_y), real))
+    assert not torch.allclose(real, nets.D_Y(y[:, :3]))

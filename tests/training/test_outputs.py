@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,22 +12,25 @@ import torch
 
 from cgtool.errors import CgtoolError, UsageError
 from cgtool.models.folder import read_model_folder
+from cgtool.training.files.loggers import DEFAULT_LOGGERS, LOGGERS
 from cgtool.training.files.metrics import StepMetrics
 from cgtool.training.files.samples import Sampler
 from cgtool.training.outputs import Outputs
 from cgtool.training.parallel import World
 from cgtool.training.state import TrainState
+from tests.training.files.test_loggers import ToyLogger
 from tests.training.test_record import record
 from tests.training.toy import tiny_config, write_domains
 
 
-def outputs(root: Path, **options: object) -> Outputs:
+def outputs(root: Path, *, loggers: Sequence[str] = DEFAULT_LOGGERS, **options: object) -> Outputs:
     data = write_domains(root / "data")
     paths = [sorted((data / f"test{letter}").iterdir()) for letter in "AB"]
     config = tiny_config(**options)
     state = TrainState(config, World(0, 1, torch.device("cpu")))
     sampler = Sampler(("red", "blue"), (paths[0], paths[1]), config, 4, torch.device("cpu"))
-    return Outputs(root / "runs" / "toy", root / "engines" / "toy", record(**options), state, sampler)
+    folders = root / "runs" / "toy", root / "engines" / "toy"
+    return Outputs(*folders, record(**options), state, sampler, loggers=loggers)
 
 
 def test_a_run_begins_with_its_record(tmp_path: Path) -> None:
@@ -48,6 +52,20 @@ def test_hours_are_those_of_the_steps(tmp_path: Path) -> None:
     assert model.provenance["hours"] == 1.0
     assert read_model_folder(tmp_path / "runs" / "toy" / "models" / "toy.0").provenance == model.provenance
     assert "D_A" in made.report.read_text()
+
+
+def test_the_loggers_that_were_asked_for_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = ToyLogger(fails_at=2)
+    monkeypatch.setattr(
+        "cgtool.training.files.loggers.LOGGERS", {**LOGGERS, "toy": LOGGERS["wandb"]._replace(opens=lambda run: toy)}
+    )
+    with outputs(tmp_path, loggers=["toy"]) as made:
+        made.log.write(StepMetrics(1, 0, 0.1, 1.0, 0.0, {"D_A": 1.0}))
+        made.sample()
+        made.log.write(StepMetrics(2, 0, 0.1, 1.0, 0.0, {"D_A": 1.0}))
+    assert [told[:2] for told in toy.told] == [(1, {"loss/D_A": 1.0, "learning_rate": 0.1}), (0, "samples"), ("sync",)]
+    assert [warning for warning in made.warnings if "--logger toy failed" in warning]
+    assert not (tmp_path / "runs" / "toy" / "tensorboard").exists()
 
 
 def test_a_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,10 +64,12 @@ def test_a_checkpoint_that_does_not_know_an_option_was_made_with_its_default() -
 
 
 def test_provenance_names_no_folder() -> None:
-    made = record(generator="resnet50", load_size=64, crop_size=32, encoder_weights="/home/weights.pth")
+    paths = {"encoder_weights": "/home/weights.pth", "distill": "/home/engines/large", "distill_weight": 1.0}
+    made = record(generator="resnet50", load_size=64, crop_size=32, **paths)
     provenance = made.provenance(step=7, images=14, averaged=True, hours=1.234)
     assert "/home" not in json.dumps(provenance)
     assert provenance["config"]["encoder_weights"] == "weights.pth"
+    assert provenance["config"]["distill"] == "large"
     assert provenance["data"]["B"] == {"name": "blue", "images": 7, "fingerprint": "ba2"}
     assert (provenance["run"], provenance["steps"], provenance["images"]) == (made.id, 7, 14)
     assert (provenance["hours"], provenance["averaged"]) == (1.23, True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from cgtool.backends import machine
 from cgtool.backends.base import Engine
 from cgtool.backends.kind import Kind
 from cgtool.backends.spec import BuildOptions, Built, EngineSpec, Progress, Target
 from cgtool.backends.tensorrt import bindings
+from cgtool.backends.tensorrt.library import TENSORRT, Library
 from cgtool.errors import EngineError
 from cgtool.extras import installed
 from cgtool.pictures import Image
@@ -57,33 +59,66 @@ class TensorRT(Kind):
 
     def build(self, spec: EngineSpec, calibration: Sequence[Image], progress: Progress | None) -> Built:
         """Build a plan from the ONNX graph (see `cgtool.backends.kind.Kind.build`)."""
-        from cgtool.backends.onnx.export import exported
-        from cgtool.backends.tensorrt.builder import build_engine
-        from cgtool.backends.tensorrt.library import TENSORRT
-
-        assert spec.shapes is not None, "its row says that it is shaped"
         assert spec.folder is not None, "it is to be kept"
-        graph = exported(spec, half=spec.precision == "fp16")
-        (onnx,) = graph.contents
         cache = spec.options.timing_cache or spec.folder / "tensorrt.timing-cache"
-        options = replace(spec.options, timing_cache=cache)
-        plan = build_engine(TENSORRT, onnx, spec.shapes, options, progress=progress)
-        return Built([plan], {**graph.versions, **spec.target.versions})
+        return built(TENSORRT, spec, replace(spec.options, timing_cache=cache), progress)
 
     def open(self, spec: EngineSpec, contents: Sequence[bytes], device: str, *, latency: bool) -> Engine:
         """Load a plan (see `cgtool.backends.kind.Kind.open`)."""
-        from cgtool.backends.tensorrt.backend import TensorRTBackend
+        return opened(TENSORRT, spec, contents, device)
 
-        assert spec.shapes is not None, "manifests without shapes are refused"
-        return TensorRTBackend(
-            contents[0],
-            label=spec.source.label,
-            device=device,
-            precision=spec.precision,
-            shapes=spec.shapes,
-            maps=spec.source.maps,
-            version_compatible=bool(spec.target.hardware.get("version_compatible")),
-        )
+
+def built(library: Library, spec: EngineSpec, options: BuildOptions, progress: Progress | None) -> Built:
+    """Compile an engine's ONNX graph with one of the two packages.
+
+    Args:
+        library: The package.
+        spec: The engine.
+        options: How it is built.
+        progress: Hears of every step, and may cancel.
+
+    Raises:
+        EngineError: See `cgtool.backends.kind.Kind.build`.
+    """
+    from cgtool.backends.onnx.export import exported
+    from cgtool.backends.tensorrt.builder import build_engine
+
+    assert spec.shapes is not None, "its row says that it is shaped"
+    graph = exported(spec, half=spec.precision == "fp16")
+    (onnx,) = graph.contents
+    engine = build_engine(library, onnx, spec.shapes, options, progress=progress)
+    return Built([engine], {**graph.versions, **spec.target.versions})
+
+
+def opened(
+    library: Library, spec: EngineSpec, contents: Sequence[bytes], device: str, cache: Path | None = None
+) -> Engine:
+    """Load an engine with one of the two packages.
+
+    Args:
+        library: The package.
+        spec: The engine.
+        contents: Its file.
+        device: ``cuda:N``.
+        cache: A file for what is compiled when it runs.
+
+    Raises:
+        EngineError: See `cgtool.backends.kind.Kind.open`.
+    """
+    from cgtool.backends.tensorrt.backend import TensorRTBackend
+
+    assert spec.shapes is not None, "manifests without shapes are refused"
+    return TensorRTBackend(
+        contents[0],
+        label=spec.source.label,
+        device=device,
+        precision=spec.precision,
+        shapes=spec.shapes,
+        maps=spec.source.maps,
+        version_compatible=bool(spec.target.hardware.get("version_compatible")),
+        library=library,
+        cache=cache,
+    )
 
 
 KIND = TensorRT()

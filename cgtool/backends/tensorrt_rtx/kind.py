@@ -13,6 +13,8 @@ from cgtool.backends import machine
 from cgtool.backends.base import Engine
 from cgtool.backends.kind import Kind
 from cgtool.backends.spec import AMPERE_AND_NEWER, RTX_GPUS, BuildOptions, Built, EngineSpec, Progress, Target
+from cgtool.backends.tensorrt.kind import built, opened
+from cgtool.backends.tensorrt.library import TENSORRT_RTX
 from cgtool.config import cache_dir
 from cgtool.errors import EngineError
 from cgtool.extras import installed
@@ -70,33 +72,13 @@ class TensorRTForRTX(Kind):
 
     def build(self, spec: EngineSpec, calibration: Sequence[Image], progress: Progress | None) -> Built:
         """Compile the ONNX graph (see `cgtool.backends.kind.Kind.build`)."""
-        from cgtool.backends.onnx.export import exported
-        from cgtool.backends.tensorrt.builder import build_engine
-        from cgtool.backends.tensorrt.library import TENSORRT_RTX
-
-        assert spec.shapes is not None, "its row says that it is shaped"
-        graph = exported(spec, half=spec.precision == "fp16")
-        (onnx,) = graph.contents
-        engine = build_engine(TENSORRT_RTX, onnx, spec.shapes, spec.options, progress=progress)
-        return Built([engine], {**graph.versions, **spec.target.versions})
+        return built(TENSORRT_RTX, spec, spec.options, progress)
 
     def open(self, spec: EngineSpec, contents: Sequence[bytes], device: str, *, latency: bool) -> Engine:
         """Load an engine (see `cgtool.backends.kind.Kind.open`)."""
-        from cgtool.backends.tensorrt.backend import TensorRTBackend
-        from cgtool.backends.tensorrt.library import TENSORRT_RTX
-
-        assert spec.shapes is not None, "manifests without shapes are refused"
         which = hashlib.sha256(contents[0] + f"{machine.device_name(device)} {machine.driver(device)}".encode())
-        return TensorRTBackend(
-            contents[0],
-            label=spec.source.label,
-            device=device,
-            precision=spec.precision,
-            shapes=spec.shapes,
-            maps=spec.source.maps,
-            library=TENSORRT_RTX,
-            cache=cache_dir() / _NAME / f"{which.hexdigest()[:16]}.kernels",
-        )
+        cache = cache_dir() / _NAME / f"{which.hexdigest()[:16]}.kernels"
+        return opened(TENSORRT_RTX, spec, contents, device, cache)
 
 
 def _version() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -23,7 +24,7 @@ from cgtool.conversion.jobs import Job
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import Network
 from cgtool.conversion.pieces.leases import Lease
-from cgtool.conversion.pieces.segments import Part, Plan, plan
+from cgtool.conversion.pieces.segments import NOTHING, Part, Plan, plan
 from cgtool.conversion.pieces.unfinished import Segment, WorkFolder, fingerprint
 from cgtool.errors import CgtoolError, MediaError
 from cgtool.frame import Frame, PlanarFrame
@@ -86,6 +87,8 @@ def work_folder(clip: Clip, cutting: Segmentation, model_key: str) -> Generator[
             if done and cutting.part is None:
                 yield Note(f"{clip.target}: going on; {done} of {len(work.numbers)} segments are done")
             return work
+        if changes and cutting.part is not None and cutting.part.alone and cutting.part != NOTHING:
+            raise MediaError(f"would be made otherwise on this machine ({'; '.join(changes)})", path=clip.target)
         if changes:
             yield Note(f"{clip.target}: begun anew, for these have changed: {'; '.join(changes)}")
         work.remove()
@@ -152,16 +155,19 @@ class _Run:
         self._clip, self._work, self._part = clip, work, part
         self._stands_at: int | None = 0  # the segment that the passage comes to next
         self._made = 0
+        self._busy: Counter[str] = Counter()  # with what was made
 
     def run(self) -> Generator[Advanced, None, Outcome]:
         work = self._work
         while not work.is_gone:
             undone = [number for number in work.numbers if work.segment(number) is None]
-            lease = None
+            wishes, lease = self._wishes(undone), None
+            if not wishes and self._part is not None and self._part.alone:
+                return self._clip.outcome(self._made, {}, ())
             if not undone and (lease := work.take(None)) is not None:
                 with lease:
                     return self._join()
-            for number in self._wishes(undone):
+            for number in wishes:
                 if (lease := work.take(number)) is not None:
                     with lease:
                         if work.segment(number) is None:
@@ -182,13 +188,13 @@ class _Run:
         if part is None:
             return undone[:1]
         own = [number for number in undone if part.holds(number, count)]
-        return [*own, *(number for number in reversed(undone) if number not in own)]
+        return own if part.alone else [*own, *(number for number in reversed(undone) if number not in own)]
 
     def _advanced(self, frames: int, number: int | None) -> Advanced:
         done = sum(segment.frames for segment in self._work.done().values())
         total = len(self._work.numbers)
         estimated = self._clip.reader.info.estimated_frames
-        return Advanced(done + frames, estimated, segment=number, segments=total)
+        return Advanced(done + frames, estimated, segment=number, segments=total, earlier_frames=done - self._made)
 
     def _make(self, number: int, lease: Lease) -> Iterator[Advanced]:
         clip, work, passage = self._clip, self._work, self._clip.passage
@@ -210,7 +216,7 @@ class _Run:
 
             with stages_beside_each_other(), closing(passage.pipeline(end, write, writer.abort).run()) as running:
                 for progress in running:
-                    busy = dict(progress.busy_seconds)
+                    busy = dict(self._busy + Counter(progress.busy_seconds))
                     yield replace(advanced, frames=advanced.frames + progress.items, busy_seconds=busy)
             if not lease.is_held:
                 logger.debug("%s: segment %d was taken over by somebody else", work.path, number)
@@ -220,6 +226,7 @@ class _Run:
         warnings = (*clip.reader.warnings, *clip.network.warnings, *writer.warnings)
         work.keep(number, Segment(progress.items, first, warnings, progress.busy_seconds), passage.state())
         self._made += progress.items
+        self._busy.update(progress.busy_seconds)
         self._stands_at = number + 1
 
     def _go_to(self, number: int) -> Iterator[Advanced]:
@@ -231,10 +238,15 @@ class _Run:
             passage.go_to(start, state)
             return
         logger.debug("segment %d: warming up", number)
-        passage.go_to(start - round(WARM_UP_SECONDS / work.plan.time_base))
-        waiting = self._advanced(0, number)
-        for _ in passage.warm_up(start):
-            yield waiting
+        since, waiting = start - round(WARM_UP_SECONDS / work.plan.time_base), self._advanced(0, number)
+        starts = [since, start]
+        if passage.counts_frames:  # as whoever makes the segments before does, from each one's first frame
+            first = max(bisect_right(work.plan.starts, since) - 1, 0)
+            starts = list(work.plan.starts[first : number + 1])
+        passage.go_to(starts[0])
+        for end in starts[1:]:
+            for _ in passage.warm_up(end, since):
+                yield waiting
 
     def _join(self) -> Outcome:
         work, done = self._work, self._work.done()

@@ -31,10 +31,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Part:
-    """A share of the work: the ``number``-th (from 1) of ``of`` equal ones."""
+    """A share of the work: the ``number``-th (from 1) of ``of`` equal ones.
+
+    Attributes:
+        number, of: Which one it is, and of how many.
+        alone: When it is done, others' shares are left to them, and joining to who waits for all.
+    """
 
     number: int
     of: int
+    alone: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Part:
@@ -54,6 +60,10 @@ class Part:
     def holds(self, index: int, count: int) -> bool:
         """Whether the thing of this index, of so many in a row, is in this share."""
         return index * self.of // count == self.number - 1
+
+
+NOTHING = Part(0, 1, alone=True)
+"""A share that holds nothing: a work folder is begun, and that is all."""
 
 
 def plan(reader: VideoReader, seconds: float) -> Plan | None:

@@ -28,7 +28,7 @@ from cgtool.config import DIRECTIONS
 from cgtool.errors import ModelError, UsageError
 from cgtool.files import publish_folder
 from cgtool.models.architecture import check_same
-from cgtool.models.folder import MODEL_FILE, read_model_folder
+from cgtool.models.folder import MODEL_FILE, ModelFolder, read_model_folder
 from cgtool.models.weights import load_generator
 from cgtool.training.build import Networks
 from cgtool.training.record import Init
@@ -154,11 +154,15 @@ def _read_model(folder: Path, networks: Networks) -> WarmStart:
     nets = {direction: load_generator(model, direction) for direction in DIRECTIONS}
     check_same("generator", model.architecture, networks.G.config, folder)
     weights: dict[str, dict[str, Tensor]] = {direction: net.state_dict() for direction, net in nets.items()}
-    sha256 = hashlib.sha256((folder / MODEL_FILE).read_bytes()).hexdigest()
     return WarmStart(
         folder,
         networks=weights,
         averages=weights,
         images=0,
-        init=Init(0, sha256, model.provenance),
+        init=model_as_init(model),
     )
+
+
+def model_as_init(model: ModelFolder) -> Init:
+    """What a record says of a model that a run begins with or imitates: its steps are not the run's."""
+    return Init(0, hashlib.sha256((model.path / MODEL_FILE).read_bytes()).hexdigest(), model.provenance)

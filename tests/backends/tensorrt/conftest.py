@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from tests.backends.tensorrt.recording import Scenario, stand_in
+from tests.backends.tensorrt.standin.recording import stand_in
+from tests.backends.tensorrt.standin.scenario import Scenario
 
 
 @pytest.fixture

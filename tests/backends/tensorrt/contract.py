@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tests.backends.tensorrt.stubs import Bindings, Member, Signature
+from tests.backends.tensorrt.stubs import Bindings, Member
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 CONSUMERS = {"bytes", "int", "str", "tuple"}
@@ -325,26 +325,11 @@ class _Checker:
                 self.error(node, f"the arguments of {target} are not written out")
                 return ""
             given[key] = self.expression(argument, names)
-        fitting = [signature for signature in member.signatures if self.fits(signature, given)]
+        fitting = [signature for signature in member.signatures if self.bindings.fits(signature, given)]
         if not fitting:
             self.error(node, f"{target} does not take {given}: {member.signatures}")
             return ""
         return target if is_class else self.known(node, fitting[0].returns)
-
-    def fits(self, signature: Signature, given: Mapping[int | str, str]) -> bool:
-        """Whether a call has the right number of arguments, names that exist and, where both are known, types."""
-        places: dict[int | str, tuple[str, str, bool]] = dict(enumerate(signature.parameters))
-        places.update((entry[0], entry) for entry in signature.parameters)
-        if not all(key in places and self.is_a(type_, places[key][1]) for key, type_ in given.items()):
-            return False
-        taken = [places[key][0] for key in given]
-        needed = {name for name, _, optional in signature.parameters if not optional}
-        return len(set(taken)) == len(taken) and needed <= set(taken)
-
-    def is_a(self, type_: str, wanted: str) -> bool:
-        type_ = type_.removeprefix("enum ")
-        bases = self.bindings.classes[type_].bases if type_ in self.bindings.classes else ()
-        return not type_ or not wanted or wanted == "Dims" or wanted in bases
 
 
 def _tracked(type_: str) -> bool:

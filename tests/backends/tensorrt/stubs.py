@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,21 @@ class Bindings:
     version: str
     module: dict[str, Member]
     classes: dict[str, Class]
+
+    def fits(self, signature: Signature, given: Mapping[int | str, str]) -> bool:
+        """Whether a call has the right number of arguments, names that exist and, where both are known, types."""
+        places: dict[int | str, tuple[str, str, bool]] = dict(enumerate(signature.parameters))
+        places.update((entry[0], entry) for entry in signature.parameters)
+        if not all(key in places and self.is_a(type_, places[key][1]) for key, type_ in given.items()):
+            return False
+        taken = [places[key][0] for key in given]
+        needed = {name for name, _, optional in signature.parameters if not optional}
+        return len(set(taken)) == len(taken) and needed <= set(taken)
+
+    def is_a(self, type_: str, wanted: str) -> bool:
+        type_ = type_.removeprefix("enum ")
+        bases = self.classes[type_].bases if type_ in self.classes else ()
+        return not type_ or not wanted or wanted == "Dims" or wanted in bases
 
 
 def build_libraries(folder: Path) -> None:

@@ -14,8 +14,8 @@ from cgtool.backends.spec import Shapes
 from cgtool.backends.tensorrt import backend as runtime
 from cgtool.backends.tensorrt.backend import TensorRTBackend
 from cgtool.errors import EngineError, OutOfMemoryError
-from tests.backends.tensorrt.gpu import Gpu, Stream
-from tests.backends.tensorrt.recording import Profile, Scenario, plan
+from tests.backends.tensorrt.standin.gpu import Gpu, Stream
+from tests.backends.tensorrt.standin.scenario import Profile, Scenario, plan
 
 Install = Callable[[Scenario], Scenario]
 SHAPES = Shapes((1, 4, 4), (2, 6, 8), (4, 16, 16))

@@ -10,7 +10,7 @@ import torch
 
 from cgtool.backends.tensorrt.bindings import compute_capability, load_tensorrt, log_of, tensorrt_version
 from cgtool.errors import EngineError, OutOfMemoryError
-from tests.backends.tensorrt.recording import Scenario
+from tests.backends.tensorrt.standin.scenario import Scenario
 
 Install = Callable[[Scenario], Scenario]
 

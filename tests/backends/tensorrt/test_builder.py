@@ -17,7 +17,7 @@ from cgtool.backends.tensorrt.bindings import load_tensorrt
 from cgtool.backends.tensorrt.builder import build_engine
 from cgtool.backends.tensorrt.library import TENSORRT
 from cgtool.errors import EngineError, OutOfMemoryError
-from tests.backends.tensorrt.recording import Scenario, plan
+from tests.backends.tensorrt.standin.scenario import Scenario, plan
 
 Install = Callable[[Scenario], Scenario]
 SHAPES = Shapes((1, 256, 256), (2, 286, 508), (4, 720, 1280))

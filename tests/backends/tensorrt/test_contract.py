@@ -14,7 +14,8 @@ import pytest
 
 import cgtool.backends.tensorrt
 from tests.backends.tensorrt.contract import Report, check
-from tests.backends.tensorrt.recording import Scenario, stand_in
+from tests.backends.tensorrt.standin.recording import stand_in
+from tests.backends.tensorrt.standin.scenario import Scenario
 from tests.backends.tensorrt.stubs import Bindings, read_bindings
 
 FOLDER = Path(cgtool.backends.tensorrt.__file__).parent

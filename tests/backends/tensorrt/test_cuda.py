@@ -9,7 +9,7 @@ import torch
 
 from cgtool.backends.tensorrt.cuda import Cuda
 from cgtool.errors import EngineError
-from tests.backends.tensorrt.gpu import Gpu
+from tests.backends.tensorrt.standin.gpu import Gpu
 
 
 def test_the_stand_in_for_cuda_has_what_the_real_one_has() -> None:

@@ -17,8 +17,8 @@ from cgtool.backends.tensorrt import backend as runtime
 from cgtool.backends.tensorrt import kind
 from cgtool.backends.tensorrt.kind import KIND
 from cgtool.errors import EngineError
-from tests.backends.tensorrt.gpu import Gpu
-from tests.backends.tensorrt.recording import Scenario
+from tests.backends.tensorrt.standin.gpu import Gpu
+from tests.backends.tensorrt.standin.scenario import Scenario
 
 Install = Callable[[Scenario], Scenario]
 SOURCE = GeneratorSource("key", "label", 4, lambda: pytest.fail("loaded"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cgtool.errors import CgtoolError
+from cgtool.training.files.loggers import LoggedRun, TensorBoard
 from cgtool.training.files.metrics import MetricsLog, StepMetrics, cut_metrics, read_judgements, read_metrics
 from tests.training.judge.test_judgement import judgement
 
@@ -20,7 +21,8 @@ def metrics(step: int) -> StepMetrics:
 
 def test_metrics_after_the_checkpoint_are_cut(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    with closing(MetricsLog(tmp_path, 0)) as log:
+    loggers = {"tensorboard": TensorBoard(LoggedRun(tmp_path, "toy", "1", 0, {}))}
+    with closing(MetricsLog(tmp_path, 0, loggers)) as log:
         for step in range(1, 8):
             log.write(metrics(step))
         log.sync()

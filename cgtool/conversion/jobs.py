@@ -76,7 +76,7 @@ def plan(
             raise UsageError("-o - writes one still image: give one image as INPUT")
         return [Job(Path(inputs[0]), None)]
     found = _jobs(inputs, None if output is None else Path(output), output, label, recursive)
-    jobs = [_named_too_long(job) for job in _told_apart(found, label, output)]
+    jobs = [_named_too_long(job) for job in _told_apart(found)]
     if output is None:
         jobs = _mark_results(jobs, label, skip_existing)
     _refuse_clashes(jobs)
@@ -266,7 +266,7 @@ def output_suffix(source: Path) -> str:
     return ".jpg" if suffix in IMAGE_SUFFIXES else ".mp4"
 
 
-def _told_apart(jobs: Iterable[Job], label: str, output: str | None) -> list[Job]:
+def _told_apart(jobs: Iterable[Job]) -> list[Job]:
     """Give results names of their own where inputs differ in nothing but their suffix: v.ts beside v.mp4.
 
     The one that has the result's suffix keeps its name. The other's has its own suffix within: ``v.ts.winter.mp4``.
@@ -279,7 +279,7 @@ def _told_apart(jobs: Iterable[Job], label: str, output: str | None) -> list[Job
             return job
         if job.source.suffix == job.target.suffix:
             return job
-        ending = f".{label}{job.target.suffix}" if output is None else job.target.suffix
+        ending = job.target.name.removeprefix(job.source.stem)
         return replace(job, target=job.target.with_name(f"{job.source.name}{ending}"))
 
     return [apart(job) for job in jobs]

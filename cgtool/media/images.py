@@ -83,6 +83,7 @@ UNREAD_SUFFIXES = {
 
 _HEIF_BRANDS = frozenset(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc"))
 """How files of the High Efficiency Image File Format begin, after four bytes. AVIF says ``avif``."""
+_TIFF_STARTS = frozenset((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
 _END_OF_JPEG = b"\xff\xd9"
 """JPEG's marker for the end of an image, which files that are cut off lack."""
 _pillow_lock = threading.Lock()
@@ -138,12 +139,21 @@ def read_image(source: Path | bytes, *, name: str | None = None) -> StillImage:
         except MemoryError as error:
             raise MediaError("too large for this machine's memory", path=name, hint="Scale it down first") from error
         except UnidentifiedImageError as error:
-            reason = "not a JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIC or JPEG 2000 image, or damaged from its start"
-            empty = stream.seek(0, os.SEEK_END) == 0
-            raise MediaError("the file is empty" if empty else reason, path=name) from error
+            raise MediaError(_what_it_is(stream), path=name) from error
         except Exception as error:  # a decoder raises whatever the damage leads it to
             reason = "can't be decoded: it is damaged, or of an unusual kind"
             raise MediaError(reason, path=name, hint="An image editor may be able to save it as PNG") from error
+
+
+def _what_it_is(stream: BinaryIO) -> str:
+    """Why an image that Pillow does not know can't be read."""
+    stream.seek(0)
+    start = stream.read(4)
+    if not start:
+        return "the file is empty"
+    if start in _TIFF_STARTS:
+        return "a TIFF of a kind that isn't read, such as colours in floating point: save it as PNG, or with 16 bits"
+    return "not a JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIC or JPEG 2000 image, or damaged from its start"
 
 
 def write_image(

@@ -151,6 +151,7 @@ def test_inputs_that_differ_in_their_suffix_have_results_of_their_own(here: Path
         ("tree/v.mp4", "out/v.mp4"),
         ("tree/v.ts", "out/v.ts.mp4"),
     ]
+    assert ("tree/v.ts", "tree.winter/v.ts.mp4") in pairs(plan(["tree"], None, "winter"))
     beside = plan(["tree/v.ts", "tree/v.mp4"], None, "winter")
     assert pairs(beside) == [("tree/v.ts", "tree/v.ts.winter.mp4"), ("tree/v.mp4", "tree/v.winter.mp4")]
     for job in beside:

@@ -200,6 +200,8 @@ def _of(suffix: str, encoder: str, rate: int, ticks: range, sound: str, target: 
 @example(_of("ts", "libx264", 25, range(10, 50), "aac", "avi"))
 # A cut between two ticks: frames were moved by whole ticks, sound was not.
 @example(_of("avi", "ffv1", 5, range(10), "pcm_s16le", "mkv", start=Fraction(69, 100)))
+# MP4's tracks began at whole milliseconds.
+@example(_of("avi", "mpeg4", 30, range(37), "pcm_s16le", "mp4", start=Fraction(1, 1000)))
 # Segments were joined by the millisecond, or not at all where pixels have no shape.
 @example(_of("ts", "libx264", 30, range(1, 50), "aac", "mp4", segment=0.4))
 def test_every_frame_sound_and_word_comes_through(wanted: Conversion) -> None:

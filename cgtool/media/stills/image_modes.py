@@ -21,7 +21,8 @@ _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "
 # Grey with alpha is 2 x 16 bits: as wide as RGBA, so one Pillow image holds every byte.
 _WIDE_GREY_ALPHA = "LA;16B"
 
-_TIFF_PHOTOMETRIC = 262
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_SAMPLE_FORMAT = 258, 262, 339
+_UNSIGNED = 1
 _WHITE_IS_ZERO = 0
 
 _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
@@ -52,6 +53,9 @@ def load_wide(image: ImageFile.ImageFile, stream: BinaryIO) -> Image.Image | Non
     """
     raw_modes = {_raw_mode(tile.args) for tile in image.tile}
     raw_mode = raw_modes.pop() if len(raw_modes) == 1 else ""
+    if _has_wide_planes(image):
+        high, low = (_load_planes(stream, image, is_other_order=other) for other in (False, True))
+        return Image.fromarray(eight_bit(np.left_shift(high, 8, dtype=np.uint16) | low))
     if raw_mode == _WIDE_GREY_ALPHA:
         _set_raw_mode(image, "RGBA")
         image.load()
@@ -68,6 +72,22 @@ def load_wide(image: ImageFile.ImageFile, stream: BinaryIO) -> Image.Image | Non
     if key is not None:
         wide.putalpha(Image.fromarray(_opaque_except(samples, key)))
     return wide
+
+
+def _has_wide_planes(image: ImageFile.ImageFile) -> bool:
+    """Whether it is a TIFF with a plane of 16 bits for each colour, which Pillow takes for planes of 8."""
+    bits = getattr(image, "tag_v2", {}).get(_TIFF_BITS, ())
+    bands = image.getbands()
+    return max(bits, default=0) == 16 and len(bands) > 1 and _raw_mode(image.tile[0].args) == bands[0]
+
+
+def _load_planes(stream: BinaryIO, image: ImageFile.ImageFile, *, is_other_order: bool) -> pictures.Image:
+    """The high byte of each sample; the low one, if Pillow is told the other byte order."""
+    again = Image.open(stream, formats=(image.format or "",))
+    is_little = again.tag_v2.prefix == b"II"  # type: ignore[attr-defined]  # it is a TIFF
+    ending = ";16L" if is_little != is_other_order else ";16B"
+    again.tile = [tile._replace(args=(_raw_mode(tile.args) + ending, 0, 1)) for tile in again.tile]
+    return np.asarray(again)
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[pictures.Image, pictures.Image | None, list[str]]:
@@ -142,7 +162,11 @@ def _scale_32_bit(image: Image.Image) -> tuple[Image.Image, str]:
 
     The range is 0 to the smallest usual maximum that holds every sample, else the samples' own.
     """
-    samples = np.asarray(image).astype(np.float64)
+    whole = np.asarray(image)
+    tags = getattr(image, "tag_v2", None)
+    if image.mode == "I" and tags is not None and tags.get(_TIFF_SAMPLE_FORMAT, (_UNSIGNED,)) == (_UNSIGNED,):
+        whole = whole.view(np.uint32)  # Pillow has no such mode, and gives them a sign
+    samples = whole.astype(np.float64)
     known = np.isfinite(samples)
     low, high = (float(samples[known].min()), float(samples[known].max())) if known.any() else (0.0, 0.0)
     usual = [top for top in (1.0, 255.0, 65535.0) if high <= top and (top > 1 or image.mode == "F")]

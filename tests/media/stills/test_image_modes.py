@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from cgtool.errors import MediaError
 from cgtool.media.images import read_image
 from cgtool.media.stills.image_modes import eight_bit
 from tests.media.pictures import encode
@@ -240,3 +241,51 @@ def test_unusable_profile_is_a_warning(mode: str, profile: bytes, problem: str) 
     image = read_image(encode(picture, "TIFF", icc_profile=profile))
     assert image.pixels[0, 0].tolist() == [255, 0, 0]
     assert image.warnings[0] == f"the colour profile {problem}: left out, the colours are taken as sRGB"
+
+
+def plain_tiff(samples: NDArray[np.generic], order: str, *, planar: bool = False, sample_format: int = 1) -> bytes:
+    """An uncompressed TIFF of samples, (height, width, channels), interleaved or a plane for each channel."""
+    height, width, channels = samples.shape
+    kind = samples.dtype.newbyteorder("<" if order == "<" else ">")
+    planes = [samples[..., channel] for channel in range(channels)] if planar else [samples]
+    strips = [np.ascontiguousarray(plane).astype(kind).tobytes() for plane in planes]
+    places = np.cumsum([8, *map(len, strips)]).tolist()
+    shorts = {258: [samples.itemsize * 8] * channels, 259: [1], 262: [1 if channels == 1 else 2], 277: [channels]}
+    shorts |= {284: [2 if planar else 1], 339: [sample_format] * channels}
+    longs = {256: [width], 257: [height], 273: places[:-1], 278: [height], 279: list(map(len, strips))}
+    entries = {tag: (3, "H", values) for tag, values in shorts.items()}
+    entries |= {tag: (4, "I", values) for tag, values in longs.items()}
+    behind = places[-1] + 2 + 12 * len(entries) + 4
+    directory, more = struct.pack(f"{order}H", len(entries)), b""
+    for tag, (number, letter, values) in sorted(entries.items()):
+        data = struct.pack(f"{order}{len(values)}{letter}", *values)
+        directory += struct.pack(f"{order}HHI", tag, number, len(values))
+        if len(data) > 4:
+            directory += struct.pack(f"{order}I", behind + len(more))
+            more += data
+        else:
+            directory += data.ljust(4, b"\0")
+    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", places[-1])
+    return start + b"".join(strips) + directory + bytes(4) + more
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("planar", [False, True])
+def test_a_tiff_may_have_a_plane_of_16_bits_for_each_colour(order: str, planar: bool) -> None:
+    wide = WIDE[..., :3]
+    image = read_image(plain_tiff(wide, order, planar=planar))
+    assert np.array_equal(image.pixels, eight_bit(wide))
+
+
+def test_32_bits_of_a_tiff_have_no_sign_unless_it_says_so() -> None:
+    levels = np.linspace(0, 2**32 - 1, 20 * 30).reshape(20, 30, 1)
+    image = read_image(plain_tiff(levels.astype(np.uint32), "<"))
+    assert np.abs(image.pixels[..., :1] - np.linspace(0, 255, 20 * 30).reshape(20, 30, 1)).max() <= 1
+    assert image.warnings == ("32-bit grey samples were scaled: 0 is black, 4.29497e+09 is white",)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_a_tiff_that_pillow_does_not_know_is_called_one(kind: str) -> None:
+    colours = np.random.default_rng(0).random((4, 6, 3)).astype(kind)
+    with pytest.raises(MediaError, match="a TIFF of a kind that isn't read, such as colours in floating point"):
+        read_image(plain_tiff(colours, "<", sample_format=3))

@@ -96,6 +96,14 @@ def test_the_test_sees_a_violation(tmp_path: Path) -> None:
     assert list(violations("backends", module)), "a backend that imported what the reader does would pass"
 
 
+def test_every_module_has_a_test_file_of_its_own_name() -> None:
+    tests = Path(__file__).parent
+    for _, path in modules():
+        relative = path.relative_to(PACKAGE)
+        if relative.name not in ("__init__.py", "__main__.py"):
+            assert (tests / relative.parent / f"test_{relative.name}").is_file()
+
+
 def test_no_import_cycles() -> None:
     graph: dict[str, set[str]] = {}
     for _, path in modules():

@@ -36,10 +36,19 @@ class Sparse:
         self._key_frames = KeyFrames(every)
         self._carrier = Carrier()
 
-    def follow(self, frames: Iterable[Small]) -> Iterator[Followed]:
-        """Decide which frames the network sees."""
+    def follow(self, frames: Iterable[Small], since: int | None = None) -> Iterator[Followed]:
+        """Decide which frames the network sees.
+
+        Args:
+            frames: The clip, or a segment of it, from its first frame on.
+            since: Nobody needs the frames before this timestamp. They still count for what the network sees later.
+        """
         for frame in frames:
-            yield Followed(frame, self._key_frames.step(frame.small))
+            step = self._key_frames.step(frame.small)
+            if since is not None and (frame.frame.pts < since or not step.asked):
+                continue
+            since = None
+            yield Followed(frame, step)
 
     def infer(self, frames: list[Followed]) -> list[Followed]:
         """Run the network on those."""

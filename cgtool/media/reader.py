@@ -171,7 +171,6 @@ class VideoReader:
         if ratio is not None and ratio > 0:
             ratio = 1 / ratio if self._orientation.transpose else ratio
         origin = self._origin(first)
-        start, end = self.span_seconds
         return VideoInfo(
             width=width,
             height=height,
@@ -186,8 +185,8 @@ class VideoReader:
             language=stream.language,
             chapters=len(container.chapters()),
             is_default=bool(stream.disposition & Disposition.default),
-            timecode=timecode_at(container, stream, None if start is None else first.pts),
-            last_frame=last_frame(self._path, stream.index, end),
+            timecode=timecode_at(container, stream, None if self.span_seconds[0] is None else first.pts),
+            last_frame=last_frame(self._path, stream.index, self.span_seconds[1]),
             loops=loop_count(self._path) if container.format.name == "gif" else None,
             field_order=field_order(first) if first.interlaced_frame else None,
             has_vendor_tags=any(name.startswith("com.") for name in container.metadata),

@@ -18,6 +18,7 @@ from cgtool.models.maps import MapsConfig, MapsGenerator
 from cgtool.models.projected import ProjectedConfig, ProjectedDiscriminator
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
 from cgtool.models.resnet50 import ResNet50Config, ResNet50Discriminator, ResNet50Generator, ResNet50JudgeConfig
+from cgtool.models.shuffle import ShuffleConfig, ShuffleGenerator
 from cgtool.models.unet import UNetConfig, UNetGenerator
 
 __all__ = ["Discriminator", "Generator", "build_discriminator", "build_generator", "check_same", "describe"]
@@ -33,6 +34,7 @@ _GENERATORS: dict[str, tuple[type, Callable[[Any], Generator]]] = {
     "unet": (UNetConfig, UNetGenerator),
     "resnet50": (ResNet50Config, ResNet50Generator),
     "maps": (MapsConfig, MapsGenerator),
+    "shuffle": (ShuffleConfig, ShuffleGenerator),
 }
 _DISCRIMINATORS: dict[str, tuple[type, Callable[[Any], Discriminator]]] = {
     "patch": (PatchConfig, PatchDiscriminator),

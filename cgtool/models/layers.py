@@ -96,3 +96,51 @@ def initialize(net: nn.Module, gain: float = 0.02) -> None:
             continue
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution that goes on beyond the border with the border's own values."""
+    return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, padding_mode="replicate")
+
+
+class PlainBlock(nn.Module):
+    """Adds what two convolutions make of the features (He et al. 2016). Normalized is only what is added."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1, self.norm1 = conv3x3(channels, channels), nn.InstanceNorm2d(channels)
+        self.conv2, self.norm2 = conv3x3(channels, channels), nn.InstanceNorm2d(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map float (batch, channels, height, width) to the same shape."""
+        inner = F.relu(self.norm1(self.conv1(features)))
+        changed: Tensor = features + self.norm2(self.conv2(inner))
+        return changed
+
+
+class PlainUp(nn.Module):
+    """Doubles the size: fewer channels first, then bilinear, then the finer features of the way down beside them."""
+
+    def __init__(self, inputs: int, outputs: int, beside: int) -> None:
+        super().__init__()
+        self.narrow = conv3x3(inputs, outputs)
+        self.skip = conv3x3(beside, outputs)
+        self.mix = conv3x3(outputs, outputs)
+
+    def forward(self, features: Tensor, finer: Tensor) -> Tensor:
+        """Map (batch, inputs, h, w) and (batch, beside, 2 h, 2 w) to (batch, outputs, 2 h, 2 w)."""
+        coarse = F.interpolate(self.narrow(features), scale_factor=2.0, mode="bilinear", align_corners=False)
+        mixed: Tensor = self.mix(F.relu(coarse + self.skip(finer)))
+        return mixed
+
+
+def draw_plain(net: nn.Module) -> None:
+    """Draw fresh weights in place, biases 0.
+
+    Where no normalization follows, features keep their scale only if the weights are drawn to that end (He et al.
+    2015). Draws from torch's global generator.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # all have one

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from cgtool.errors import ModelError
 from cgtool.grid import KNOTS, MAP_STRIDE, MAPS, luma_knots
 from cgtool.models.generator import Generator
-from cgtool.models.layers import MOST_FILTERS, accurate, check_ranges
+from cgtool.models.layers import MOST_FILTERS, PlainBlock, PlainUp, accurate, check_ranges, conv3x3, draw_plain
 from cgtool.pictures import LUMA
 
 
@@ -80,13 +80,13 @@ class MapsGenerator(Generator):
         self.config = config
         half, quarter, eighth = config.width, 3 * config.width, 6 * config.width
 
-        self.stem = _conv(3, half, stride=2)
-        self.down4 = _conv(half, quarter, stride=2)
-        self.down8 = _conv(quarter, eighth, stride=2)
-        self.blocks = nn.Sequential(*(_Block(eighth) for _ in range(config.blocks)))
-        self.up4 = _Up(eighth, quarter, quarter) if config.map_stride <= 4 else None
-        self.up2 = _Up(quarter, 2 * half, half) if config.map_stride <= 2 else None
-        self.head = _conv({2: 2 * half, 4: quarter, 8: eighth}[config.map_stride], MAPS * config.knots)
+        self.stem = conv3x3(3, half, stride=2)
+        self.down4 = conv3x3(half, quarter, stride=2)
+        self.down8 = conv3x3(quarter, eighth, stride=2)
+        self.blocks = nn.Sequential(*(PlainBlock(eighth) for _ in range(config.blocks)))
+        self.up4 = PlainUp(eighth, quarter, quarter) if config.map_stride <= 4 else None
+        self.up2 = PlainUp(quarter, 2 * half, half) if config.map_stride <= 2 else None
+        self.head = conv3x3({2: 2 * half, 4: quarter, 8: eighth}[config.map_stride], MAPS * config.knots)
         self.initialize()
 
     def forward(self, image: Tensor) -> Tensor:
@@ -115,47 +115,10 @@ class MapsGenerator(Generator):
     def initialize(self) -> None:
         """Draw fresh weights, such that the maps are all 0 (the picture stays as it is).
 
-        Where no normalization follows, features keep their scale only if the weights are drawn to that end (He et al.
-        2015). Draws from torch's global generator.
+        Draws from torch's global generator.
         """
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # all have one
+        draw_plain(self)
         nn.init.zeros_(self.head.weight)
-
-
-class _Block(nn.Module):
-    """Adds what two convolutions make of the features (He et al. 2016). Normalized is only what is added."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1, self.norm1 = _conv(channels, channels), nn.InstanceNorm2d(channels)
-        self.conv2, self.norm2 = _conv(channels, channels), nn.InstanceNorm2d(channels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        inner = F.relu(self.norm1(self.conv1(features)))
-        changed: Tensor = features + self.norm2(self.conv2(inner))
-        return changed
-
-
-class _Up(nn.Module):
-    """Doubles the size: fewer channels first, then bilinear, then the finer features of the way down beside them."""
-
-    def __init__(self, inputs: int, outputs: int, beside: int) -> None:
-        super().__init__()
-        self.narrow = _conv(inputs, outputs)
-        self.skip = _conv(beside, outputs)
-        self.mix = _conv(outputs, outputs)
-
-    def forward(self, features: Tensor, finer: Tensor) -> Tensor:
-        coarse = F.interpolate(self.narrow(features), scale_factor=2.0, mode="bilinear", align_corners=False)
-        mixed: Tensor = self.mix(F.relu(coarse + self.skip(finer)))
-        return mixed
-
-
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel_size=3, stride=stride, padding=1, padding_mode="replicate")
 
 
 def keep_contrast(maps: Tensor, contrast: float) -> Tensor:

@@ -96,7 +96,7 @@ class TrainConfig:
         None, "torchvision's ResNet-50 weights to begin resnet50 with.", kind=str, metavar="FILE"
     )
     map_stride: int = option(4, "With --generator maps: pixels of a map's cell, 2, 4 or 8.", least=2, most=8)
-    blocks: int = option(6, "With --generator maps: residual blocks.", least=1)
+    blocks: int = option(6, "With --generator maps or shuffle: residual blocks.", least=1)
     knots: int = option(4, "With --generator maps: lumas that have maps of their own.", least=1)
     objective: Objective = field(default_factory=Objective)
     pool_size: int = option(50, "Past fakes that the discriminators are shown.", least=0)

@@ -44,6 +44,7 @@ GENERATORS: Mapping[str, Network] = {
     "unet256": Network({"type": "unet", "downs": 8}, {"ngf": "ngf", **_DECODER}, 256),
     "unet128": Network({"type": "unet", "downs": 7}, {"ngf": "ngf", **_DECODER}, 128),
     "maps": Network({"type": "maps"}, _MAPS, 8, draws=False),
+    "shuffle": Network({"type": "shuffle"}, {"width": "ngf", "blocks": "blocks"}, 8),
 }
 
 DISCRIMINATORS: Mapping[str, Network] = {

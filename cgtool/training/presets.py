@@ -42,6 +42,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "evenness_weight": 0.0, "rims_weight": 0.0, "range_weight": 0.0, "colour_weight": 0.0, "diff_augment": False,
         "discriminator": "pixel", "lr": 2e-3, "batch": 4, "load_size": 256, "zoom": 1.8,
     },
+    "painting-student": {
+        **_SHOWN, "generator": "shuffle", "ngf": 48, "blocks": 4, "gan_weight": 0.0, "cycle_weight": 0.0,
+        "texture_weight": 0.0, "texture": 0.7, "contrast": 0.3, "discriminator": "pixel", "lr": 1e-3, "batch": 4,
+        "zoom": 1.8,
+    },
     "painting": {
         **_SHOWN, "discriminator": "projected+patch", "ndf": 48, "lr": 1e-4, "texture": 0.5, "temporal_weight": 3.0,
         "contrast": 0.3,

@@ -47,6 +47,14 @@ def test_every_frame_gets_maps() -> None:
     assert engine.seen == 3
 
 
+def test_frames_that_nobody_needs_count_all_the_same() -> None:
+    """Of twelve frames the network sees every third; who needs the last seven begins with the next that it sees."""
+    frames = [Small(Frame(one, at, at, Fraction(1, 25)), one) for at, one in enumerate(pan(12, 64, 96, 1))]
+    sparse = Sparse(Network(Counting(), 64, 64, maps=GRID), 3)
+    followed = [(one.small.frame.pts, one.step.asked) for one in sparse.follow(frames, since=5)]
+    assert followed == [(at, at % 3 == 0) for at in range(6, 12)]
+
+
 def test_what_is_shown_hardly_differs(tmp_path: Path) -> None:
     picture = "gradients=size=192x128:rate=10:duration=1:seed=3:speed=0.02,hue=s=0.5"
     clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1", "-pix_fmt", "yuv420p")

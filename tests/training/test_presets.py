@@ -7,7 +7,7 @@ import pytest
 from cgtool.errors import UsageError
 from cgtool.training.presets import PRESETS, resolve
 
-_NEEDS = {"student": {"distill": "engines/large"}}
+_NEEDS = {name: {"distill": "engines/large"} for name in ("student", "painting-student")}
 """What a preset can't know."""
 
 

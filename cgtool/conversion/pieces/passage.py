@@ -131,23 +131,33 @@ class Passage:
         pictures = frames.through("infer", infer, batch).through("smooth", each(self._rendering.steady))
         return pictures.through("detail", each(self._rendering.finish)).into(sink, interrupt=interrupt)
 
-    def _steadied(self, until: int | None, mapping: Mapping) -> Chain[SteadyMaps]:
-        """A map network's way, up to maps that are steady."""
+    def _steadied(self, until: int | None, mapping: Mapping, since: int | None = None) -> Chain[SteadyMaps]:
+        """A map network's way, up to maps that are steady; of the frames before ``since``, nobody needs them."""
         frames: Chain[Any] = Chain(self._frames(until))
         infer, batch = self._network.infer, self._network.batch
         if self._look.every == 1:
             return frames.through("infer", infer, batch).through("smooth", each(mapping.steady))
         # Which frames the network sees is counted anew from here: it is the same whoever makes the frames before.
         sparse = Sparse(self._network, self._look.every)
-        followed: Chain[Any] = Chain(sparse.follow(cast("Iterator[Small]", self._frames(until))))
+        followed: Chain[Any] = Chain(sparse.follow(cast("Iterator[Small]", self._frames(until)), since))
         seen = followed.through("infer", sparse.infer, batch)
         return seen.through("smooth", each(lambda frame: mapping.steady(sparse.complete(frame))))
 
-    def warm_up(self, until: int) -> Iterator[None]:
-        """Let the smoothing see the frames before a timestamp, without showing them."""
+    @property
+    def counts_frames(self) -> bool:
+        """Whether what the network sees depends on where a segment begins."""
+        return isinstance(self._rendering, Mapping) and self._look.every != 1
+
+    def warm_up(self, until: int, since: int | None = None) -> Iterator[None]:
+        """Let the smoothing see the frames before a timestamp, without showing them.
+
+        Args:
+            until: In ticks.
+            since: Where to begin, if `counts_frames` and this stands at a segment's first frame; it may be after it.
+        """
         assert self._rendering is not None
         if isinstance(self._rendering, Mapping):
-            steadied = self._steadied(until, self._rendering).into(_forget)
+            steadied = self._steadied(until, self._rendering, since).into(_forget)
         else:
             source: Chain[Any] = Chain(self._frames(until))
             frames = source.through("infer", self._network.infer, self._network.batch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -237,10 +238,15 @@ class _Run:
             passage.go_to(start, state)
             return
         logger.debug("segment %d: warming up", number)
-        passage.go_to(start - round(WARM_UP_SECONDS / work.plan.time_base))
-        waiting = self._advanced(0, number)
-        for _ in passage.warm_up(start):
-            yield waiting
+        since, waiting = start - round(WARM_UP_SECONDS / work.plan.time_base), self._advanced(0, number)
+        starts = [since, start]
+        if passage.counts_frames:  # as whoever makes the segments before does, from each one's first frame
+            first = max(bisect_right(work.plan.starts, since) - 1, 0)
+            starts = list(work.plan.starts[first : number + 1])
+        passage.go_to(starts[0])
+        for end in starts[1:]:
+            for _ in passage.warm_up(end, since):
+                yield waiting
 
     def _join(self) -> Outcome:
         work, done = self._work, self._work.done()

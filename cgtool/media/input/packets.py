@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import av
 from av.container import InputContainer
-from av.format import Flags
 from av.packet import Packet
 from av.stream import Stream
 
@@ -32,8 +31,8 @@ def open_container(path: str | Path) -> InputContainer:
 
 
 def clock_may_jump(stream: Stream) -> bool:
-    """Whether a stream's format allows its clock to go on elsewhere in the middle of a file, by FFmpeg's own table."""
-    return bool(stream.container.format.flags & cast(int, Flags.ts_discont.value))
+    """Whether a stream's format allows its clock to go on elsewhere in the middle of a file: MPEG's streams."""
+    return stream.container.format.name in ("mpegts", "mpeg")
 
 
 def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:

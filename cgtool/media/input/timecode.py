@@ -9,6 +9,8 @@ from fractions import Fraction
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from cgtool.media.input.rates import nominal_rate, time_base, usual_rate
+
 _TIMECODE = re.compile(r"(\d{2}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 
 
@@ -39,8 +41,8 @@ def timecode_at(container: InputContainer, stream: VideoStream, pts: int | None)
     found = find_timecode([stream.metadata, *(each.metadata for each in container.streams), container.metadata])
     if found is None or pts is None:
         return found
-    rate = stream.guessed_rate or stream.average_rate or Fraction(25)
-    seconds = (pts - (stream.start_time or 0)) * (stream.time_base or Fraction(1, 90000))
+    rate = nominal_rate(stream) or usual_rate(stream)
+    seconds = (pts - (stream.start_time or 0)) * time_base(stream)
     return moved_timecode(found, max(0, round(seconds * rate)), rate)
 
 

@@ -50,9 +50,9 @@ def start(source: Path, target: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def ended(process: subprocess.Popen[str]) -> list[Any]:
+def ended(process: subprocess.Popen[str], seconds: float = 120) -> list[Any]:
     """What a worker says at its end: status, error, frames, frames that the engine saw, notes, warnings."""
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=seconds)
     assert process.returncode == 0
     found: list[Any] = json.loads(said)
     assert found[:2] == ["converted", None]
@@ -67,12 +67,16 @@ def killed(process: subprocess.Popen[str]) -> None:
 
 def content(path: Path) -> object:
     """All that is in a file: every frame's checksum and time, sound, subtitles."""
+    return shown(path), packets(path, "audio"), packets(path, "subtitles"), timestamps(path, "0:a:0")
+
+
+def shown(path: Path) -> list[tuple[str, str]]:
+    """Every frame's time and checksum."""
     done = ffmpeg("-loglevel", "error", "-copyts", "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough",
                   "-enc_time_base", "demux", "-f", "framemd5", "-")  # fmt: skip
     assert done.stderr == ""
     lines = [line.replace(" ", "").split(",") for line in done.stdout.splitlines() if not line.startswith("#")]
-    frames = [(pts, checksum) for _, _, pts, *_, checksum in lines]
-    return frames, packets(path, "audio"), packets(path, "subtitles"), timestamps(path, "0:a:0")
+    return [(pts, checksum) for _, _, pts, *_, checksum in lines]
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +224,74 @@ def test_only_one_at_a_time(source: Path, tmp_path: Path) -> None:
     assert ended(first)[2] == FRAMES
 
 
+# Depth, high dynamic range, and a network that sees some of the frames
+
+TEN_BITS = ["-pix_fmt", "yuv420p10le"]
+HLG = [*TEN_BITS, "-color_primaries", "bt2020", "-color_trc", "arib-std-b67", "-colorspace", "bt2020nc",
+       "-bsf:v", "h264_metadata=colour_primaries=9:transfer_characteristics=18:matrix_coefficients=9"]  # fmt: skip
+KINDS: dict[str, tuple[list[str], dict[str, Any]]] = {
+    "every third": ([], {"every": 3}),
+    "every auto": ([], {"every": "auto"}),
+    "ten bits": (TEN_BITS, {}),
+    "ten bits, every auto": (TEN_BITS, {"every": "auto"}),
+    "HDR": (HLG, {"hdr": "keep"}),
+    "HDR, every third": (HLG, {"hdr": "keep", "every": 3}),
+    "HDR to SDR": (HLG, {}),
+}
+
+
+class FailingMaps(FlickeringMaps):
+    """Fails once it has seen so many frames."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        self.most = frames
+
+    def infer(self, frames: Image) -> Any:  # noqa: ANN401
+        if self.frames >= self.most:
+            raise EngineError("the device fell off")
+        return super().infer(frames)
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if "HDR" in kind else ()) for kind in KINDS]
+)
+def test_every_kind_of_map_goes_on_as_if_nothing_had_been(tmp_path: Path, kind: str) -> None:
+    """Stopped in the middle and gone on with: every frame is that of a run that nobody stopped.
+
+    Made by two, of whom the second begins, it is nearly so.
+    """
+    how, options = KINDS[kind]
+    picture = "testsrc2=size=160x96:rate=12:duration=3.6,noise=alls=4:allf=t"
+    clip = make(tmp_path / "a.mkv", "-f", "lavfi", "-i", picture, "-c:v", "libx264", "-preset", "ultrafast",
+                "-bf", "2", "-g", "999", *how)  # fmt: skip
+    options = {"segment": 0.9, "codec": "ffv1", **options}
+    once, again, shared = (tmp_path / f"{name}.mkv" for name in ("once", "again", "shared"))
+    engine = FlickeringMaps()
+    [result] = results(run(engine, [str(clip)], output=once, **options))
+    assert (result.error, result.frames) == (None, 44)
+    assert engine.frames == 44 if options.get("every", 1) == 1 else engine.frames < 44
+
+    [result] = results(run(FailingMaps(engine.frames // 2), [str(clip)], output=again, **options))
+    assert "of 4 segments are kept" in result.error
+    [result] = results(run(FlickeringMaps(), [str(clip)], output=again, **options))
+    assert (result.error, result.frames) == (None, 44)
+    assert 11 <= result.earlier_frames <= 33
+    assert shown(again) == shown(once)
+
+    [result] = results(run(FlickeringMaps(), [str(clip)], output=shared, part="2/2", **options))
+    assert result.error is None
+    assert timestamps(shared) == timestamps(once)
+    mean, most = difference(shared, once)
+    assert mean <= 1
+    assert most <= 6
+    with VideoReader(once) as reader:
+        assert (reader.info.colour.hdr, str(reader.info.pixel_format).count("10")) == (
+            "HLG" if options.get("hdr") else None,
+            1 if how else 0,
+        )
+
+
 # Several at once
 
 
@@ -272,7 +344,7 @@ def test_maps_warm_up_as_well(source: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_twenty_random_moments(tmp_path: Path) -> None:
     source = footage(tmp_path / "a.mp4", 60)
-    ended(start(source, tmp_path / "once.mp4", "--segment", "5"))
+    ended(start(source, tmp_path / "once.mp4", "--segment", "5"), seconds=900)
     wanted = content(tmp_path / "once.mp4")
     chance = random.Random(15)
     for number in range(20):
@@ -281,7 +353,7 @@ def test_twenty_random_moments(tmp_path: Path) -> None:
         time.sleep(chance.uniform(1.0, 9.0))
         process.kill()
         process.communicate()
-        _, _, frames, seen, _, _ = ended(start(source, target, "--segment", "5"))
+        _, _, frames, seen, _, _ = ended(start(source, target, "--segment", "5"), seconds=900)
         assert frames >= seen
         assert content(target) == wanted
         target.unlink()

@@ -63,6 +63,18 @@ def test_cuts_of_joined_recordings(tmp_path: Path, name: str, start: str | None,
     assert beeps(result) == pytest.approx([beeps(part)[0]] * wanted.count(0), abs=PACKET_SECONDS)
 
 
+@pytest.mark.parametrize("start", [None, Fraction(1, 4)])
+def test_a_clock_of_33_bits_wraps(tmp_path: Path, start: Fraction | None) -> None:
+    whole = recording(tmp_path / "clip.ts", begin="95441.2")  # it wraps 1.1 s after its beginning
+    result = tmp_path / "result.mkv"
+    assert pass_through(whole, result, start=start) == []
+    shown = numbers(result)
+    assert shown == list(range(LENGTH - len(shown), LENGTH))
+    assert len(shown) in ((LENGTH,) if start is None else (44, 45))
+    first = float(timestamps(result)[0][0]) - (LENGTH - len(shown)) / RATE
+    assert tone_seconds(result) - first == pytest.approx(0.5, abs=0.004)
+
+
 LATE = {
     ".ts": ("-output_ts_offset", "3600"),
     ".mts": ("-output_ts_offset", "3600", "-f", "mpegts", "-mpegts_m2ts_mode", "1"),

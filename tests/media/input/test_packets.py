@@ -24,9 +24,9 @@ def test_a_stretch_of_rubbish_is_stepped_over(tmp_path: Path) -> None:
     assert max(times) - min(times) == pytest.approx(1.96)
 
 
-@pytest.mark.parametrize(("suffix", "may"), [(".ts", True), (".mpg", True), (".ogv", True), (".mp4", False)])
+@pytest.mark.parametrize(("suffix", "may"), [(".ts", True), (".mpg", True), (".mkv", False), (".mp4", False)])
 def test_clocks_may_jump_by_format(tmp_path: Path, suffix: str, may: bool) -> None:
     picture = "color=black:size=64x48:rate=25:duration=0.2"
-    codec = {".ogv": "libtheora", ".mpg": "mpeg2video"}.get(suffix, "libx264")
+    codec = "mpeg2video" if suffix == ".mpg" else "libx264"
     with av.open(str(make(tmp_path / f"clip{suffix}", "-f", "lavfi", "-i", picture, "-c:v", codec))) as container:
         assert clock_may_jump(container.streams.video[0]) == may

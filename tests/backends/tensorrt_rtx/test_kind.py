@@ -107,7 +107,7 @@ def test_a_shipped_model_is_compiled(path: Path) -> None:
 
     engine = build(path.read_bytes(), SHAPES, progress)
     assert engine[:4] == b"vtrt"
-    assert 1e6 < len(engine) < 4 * path.stat().st_size + 1e6
+    assert path.stat().st_size < len(engine) < 16e6, "the weights, and code that small models need as much of"
     assert heard
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cgtool.config import DIRECTIONS
 from cgtool.models.folder import read_model_folder
@@ -26,7 +27,7 @@ def table(folders: Sequence[Path]) -> str:
 
 def _rows(folder: Path) -> list[tuple[str, ...]]:
     model = read_model_folder(folder)
-    about = model.provenance
+    about: dict[str, Any] = dict(model.provenance)
     steps = " of ".join(str(number) for number in (about.get("steps"), about.get("config", {}).get("steps")))
     if "score" not in about:
         return [(model.name, steps, "not chosen by one", *[""] * (len(_HEADS) - 3))]

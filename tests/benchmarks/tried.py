@@ -95,10 +95,11 @@ def _row(run: Run, what: str, found: tuple[float, Judgement] | None) -> list[str
     hours = f"{seconds / 3600:.2f}" + ("" if run.measured else " (wall clock)")
     score = mean_score(judgement.reporting)
     cells = [run.name, what, hours, f"{judgement.step:,}", "" if score is None else f"{score:.3f}"]
-    return cells + [cell for direction in DIRECTIONS for cell in _figures(judgement.reporting[direction])]
+    return cells + [cell for direction in DIRECTIONS for cell in figure_cells(judgement.reporting[direction])]
 
 
-def _figures(figures: Figures) -> list[str]:
+def figure_cells(figures: Figures) -> list[str]:
+    """Probe, KID, structure and invented colour in words; empty where there was no network for features."""
     return [
         "" if figures.probe is None else f"{figures.probe:.2f}",
         "" if figures.kid is None else f"{figures.kid * 1e3:.1f}",

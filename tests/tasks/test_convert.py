@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
-import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,9 +25,8 @@ from cgtool.conversion.model import Model
 from cgtool.conversion.request import ConvertRequest
 from cgtool.errors import EngineError, OutOfMemoryError, UsageError
 from cgtool.tasks.convert import convert, lay_out
-from tests.media.probe import assert_same_times, make, streams, timestamps
+from tests.media.probe import assert_same_times, streams, timestamps
 from tests.media.samples import numbered, numbers
-from tests.processes import children_of
 
 SOURCE = GeneratorSource("key", "nothing", 4, lambda: pytest.fail("the network is not needed"))
 LOOK = FullLook(size=286, smooth=0.0, texture=0.0, detail="resize")
@@ -330,51 +324,3 @@ def test_pictures_that_can_not_be_written_are_told(tmp_path: Path) -> None:
     [result] = results(events([photo], FakeBackend(), output=tmp_path / "file" / "out.png"))
     assert result.status == "failed"
     assert "file/out.png: can't be written" in str(result.error)
-
-
-# Memory
-
-PEAK = """
-import json, sys, time
-from pathlib import Path
-from cgtool.conversion.events import Advanced, Finished
-from cgtool.conversion.request import ConvertRequest
-from cgtool.tasks.convert import convert, lay_out
-from tests.tasks.test_convert import MODEL, FakeBackend, peak_bytes
-
-# The engine is the slowest, as it is in life: the queue before it is always full, those after it are not.
-engine = FakeBackend(lambda frames, _: (time.sleep(0.05 * len(frames)), frames)[1])
-request = ConvertRequest(sys.argv[1], output=sys.argv[2], model=MODEL, preset="ultrafast")
-for event in convert(lay_out(request), opener=engine.open):
-    if isinstance(event, Advanced):
-        peaks = peak_bytes()
-    if isinstance(event, Finished):
-        print(json.dumps([event.result.status, event.result.frames, *peaks]))
-"""
-
-
-def peak_bytes() -> tuple[int, int]:
-    """Most memory that this process and its ffmpeg ever had; getrusage would count what a parent had at the fork."""
-    [encoder] = children_of(os.getpid(), "ffmpeg") or [os.getpid()]
-    found = []
-    for process in (os.getpid(), encoder):
-        match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
-        found.append(int(match[1]) * 1024 if match else 0)
-    return found[0], found[1]
-
-
-@pytest.mark.slow
-def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
-    """Ten minutes of 1080p take at most a tenth more than thirty seconds do, here and in ffmpeg."""
-    peaks = []
-    short = make(tmp_path / "short.mp4", "-f", "lavfi", "-i", "testsrc=size=1920x1080:rate=2:duration=30",
-                 "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10")  # fmt: skip
-    long = make(tmp_path / "long.mp4", "-stream_loop", "19", "-i", short, "-c", "copy")
-    for source, frames in ((short, 60), (long, 1200)):
-        command = [sys.executable, "-c", PEAK, str(source), str(source.with_suffix(".result.mp4"))]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        status, count, *peak = json.loads(done.stdout)
-        assert (status, count) == ("converted", frames)
-        peaks.append(peak)
-    for few, many in zip(*peaks, strict=True):
-        assert 0 < many < 1.1 * few

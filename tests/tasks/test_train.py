@@ -6,7 +6,6 @@ import base64
 import dataclasses
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,36 +13,21 @@ import pytest
 import torch
 from PIL import Image
 
-from cgtool.errors import CgtoolError, ModelError, UsageError
+from cgtool.errors import CgtoolError
 from cgtool.files import claimed
 from cgtool.models.folder import read_model_folder
 from cgtool.models.weights import load_generator
 from cgtool.tasks.train import Finished, Looking, Prepared, TrainRequest, train
 from cgtool.training import loop
 from cgtool.training.files.checkpoints import Checkpoints
-from cgtool.training.files.metrics import read_judgements, read_metrics
-from cgtool.training.judge import features
-from cgtool.training.judge.judge import LEAST_TESTS, Judge
-from cgtool.training.judge.judgement import Judgement
+from cgtool.training.files.metrics import read_metrics
 from cgtool.training.loop import Progress
 from cgtool.training.losses import Losses
 from cgtool.training.presets import resolve
 from cgtool.training.state import TrainState
-from tests.training.judge.test_judgement import judgement
-from tests.training.toy import BLUE, RED, TINY, shapes, tiny_config, write_domains
+from tests.training.toy import TINY, tiny_config, write_domains
 
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_domains(tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def request(
@@ -197,82 +181,6 @@ def test_models_on_the_way_are_kept(tmp_path: Path, data: Path) -> None:
         assert all(torch.equal(weights[key], last[key]) for key in last) is same
 
 
-@pytest.fixture(scope="module")
-def tests(tmp_path_factory: pytest.TempPathFactory, data: Path) -> tuple[Path, Path]:
-    root = tmp_path_factory.mktemp("tests")
-    for letter, color in (("A", RED), ("B", BLUE)):
-        (root / letter).mkdir()
-        for seed in range(LEAST_TESTS):
-            Image.fromarray(shapes(5000 + seed, color)).save(root / letter / f"{seed}.png")
-    return root / "A", root / "B"
-
-
-def test_judging_leaves_a_training_as_it_is(tmp_path: Path, data: Path, tests: tuple[Path, Path]) -> None:
-    pytest.importorskip(features.PACKAGES[1], reason="cgtool[projected] is not installed")
-    judged, alone = (
-        request(
-            tmp_path / str(every), data, test_folders=tests, judge_every=every, config={"dropout": True}, sample_every=0
-        )
-        for every in (10, 0)
-    )
-    events = list(train(judged))
-    run(alone)
-    told = [event for event in events if isinstance(event, Judgement)]
-    assert [judgement.step for judgement in told] == [10, 20]
-    assert read_judgements(judged.run_folder / "metrics.jsonl") == [
-        dataclasses.replace(judgement, seconds=round(judgement.seconds, 2)) for judgement in told
-    ]
-    assert losses_of(judged) == losses_of(alone)
-    one, other = last_checkpoint(judged), last_checkpoint(alone)
-    assert one.pop("id") != other.pop("id")
-    assert_equal(one, other)
-    assert not read_judgements(alone.run_folder / "metrics.jsonl")
-
-
-def scripted(step: int) -> Judgement:
-    """Step 12 is the best."""
-    return judgement(step, probe=1 - abs(step - 12) / 100)
-
-
-@pytest.mark.parametrize(("keep_best", "steps"), [(True, 12), (False, 20)])
-def test_the_best_that_was_judged_is_the_model(
-    tmp_path: Path, data: Path, tests: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, keep_best: bool, steps: int
-) -> None:
-    monkeypatch.setattr(Judge, "judge", lambda self, step, generators: scripted(step))
-    wanted = request(
-        tmp_path, data, test_folders=tests, judge_every=4, keep_best=keep_best, export_every=12, sample_every=0
-    )
-    run(dataclasses.replace(wanted, stop_after=14))
-    run(wanted)
-    run(wanted)  # judges no step again
-    assert [one.step for one in read_judgements(wanted.run_folder / "metrics.jsonl")] == [4, 8, 12, 16, 20]
-    model = read_model_folder(wanted.model_folder)
-    assert (model.name, model.provenance["steps"]) == ("toy", steps)
-    then = read_model_folder(wanted.run_folder / "models" / f"toy.{steps}")
-    assert model.weights == then.weights
-    assert ("score" in model.provenance) is keep_best
-
-
-def test_ten_judgements_are_made_where_there_are_test_pictures(
-    tmp_path: Path, data: Path, tests: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Judge, "judge", lambda self, step, generators: scripted(step))
-    wanted = request(tmp_path, data, test_folders=tests, sample_every=0)
-    run(wanted)
-    assert len(read_judgements(wanted.run_folder / "metrics.jsonl")) == 10
-
-
-def test_without_features_it_is_said_what_is_missing(
-    tmp_path: Path, data: Path, tests: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(features, "available", lambda: False)
-    monkeypatch.setattr(Judge, "judge", lambda self, step, generators: judgement(step, kid=None))
-    wanted = request(tmp_path, data, test_folders=tests, config={"steps": 2}, sample_every=0)
-    prepared, _, _ = run(wanted)
-    assert any("without probe and KID" in line and "cgtool[projected]" in line for line in prepared.warnings)
-    assert read_model_folder(wanted.model_folder).provenance["steps"] == 2
-
-
 def test_the_model_folder_is_the_averaged_generators(tmp_path: Path, data: Path) -> None:
     wanted = request(tmp_path, data, config={"ema": 0.5}, sample_every=0)
     run(wanted)
@@ -315,36 +223,6 @@ def test_another_model_of_that_name_is_moved_aside(tmp_path: Path, data: Path) -
     assert read_model_folder(wanted.model_folder).provenance["run"] != read_model_folder(aside).provenance["run"]
 
 
-CHANGES = [("lr", 0.001), ("batch", 2), ("gan_loss", "bce"), ("steps", 40), ("seed", 5), ("load_size", 40)]
-
-
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory, data: Path) -> TrainRequest:
-    wanted = request(tmp_path_factory.mktemp("stopped"), data)
-    run(dataclasses.replace(wanted, stop_after=2))
-    return wanted
-
-
-@pytest.mark.parametrize(("name", "value"), CHANGES)
-def test_a_changed_option_is_refused_by_name(stopped: TrainRequest, name: str, value: object) -> None:
-    changed = dataclasses.replace(stopped, config=stopped.config.changed(**{name: value}))
-    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} from .* to {value}") as caught:
-        run(changed)
-    assert "--allow-change" in str(caught.value)
-
-
-def test_allowed_changes_are_noted(tmp_path: Path, data: Path) -> None:
-    wanted = request(tmp_path, data, config={"steps": 4})
-    run(dataclasses.replace(wanted, stop_after=2))
-    config = dataclasses.replace(wanted.config, lr=0.001, ema=0.0, batch=2)
-    prepared, _, finished = run(dataclasses.replace(wanted, config=config, allow_change=True))
-    assert sum("not exact" in warning for warning in prepared.warnings) == 3
-    assert finished.step == 4
-    assert {change["option"] for change in last_checkpoint(wanted)["changes"]} == {"--lr", "--ema", "--batch"}
-    rates = [line["learning_rate"] for line in read_metrics(wanted.run_folder / "metrics.jsonl")]
-    assert rates == pytest.approx([2e-4, 2e-4, 1e-3, 5e-4])
-
-
 def test_the_logged_rate_is_what_the_generators_use(tmp_path: Path, data: Path) -> None:
     wanted = request(tmp_path, data, config={"steps": 4, "head_start": 2, "decay": 0.0}, sample_every=0)
     run(wanted)
@@ -366,20 +244,6 @@ def test_a_maps_network_trains_goes_on_and_is_a_model(tmp_path: Path, data: Path
     model = read_model_folder(wanted.model_folder)
     assert (model.architecture["type"], model.stride, model.defaults.texture) == ("maps", 8, 0.0)
     load_generator(model, "A_to_B")
-
-
-def test_other_images_are_refused(tmp_path: Path, stopped: TrainRequest) -> None:
-    other = write_domains(tmp_path, count=7)
-    with pytest.raises(UsageError, match=r"--a from 6 images to 7 other images"):
-        run(dataclasses.replace(stopped, folders=(other / "trainA", stopped.folders[1])))
-
-
-def test_a_checkpoint_of_another_architecture_is_refused(stopped: TrainRequest) -> None:
-    config = dataclasses.replace(stopped.config, ngf=5)
-    with pytest.raises(ModelError, match="another architecture") as caught:
-        run(dataclasses.replace(stopped, config=config, allow_change=True))
-    assert str(caught.value).count("\n") == 0
-    assert "step_00000002.pt" in str(caught.value)
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_checkpoint(
@@ -431,66 +295,6 @@ def test_a_discriminator_that_has_won_stops_the_training(
     monkeypatch.setattr(TrainState, "advance", won)
     with pytest.raises(CgtoolError, match="D_A has been 0 for 3 steps, up to step 7"):
         run(request(tmp_path, data))
-
-
-def test_a_warm_start_crosses_machines(tmp_path: Path, data: Path) -> None:
-    first = request(tmp_path / "first", data, config={"steps": 3}, save_init=tmp_path / "init")
-    run(first)
-    files = {path.name for path in (tmp_path / "init").iterdir()}
-    names = ("A_to_B", "B_to_A", "A_to_B.ema", "B_to_A.ema", "D_A", "D_B")
-    assert files == {"init.json", *(f"{name}.safetensors" for name in names)}
-    source = last_checkpoint(first)
-
-    second = request(tmp_path / "second", data, config={"steps": 5, "lr": 0.0}, init=tmp_path / "init")
-    prepared, progress, _ = run(second)
-    assert prepared.step == 3
-    assert [event.metrics.step for event in progress] == [4, 5]
-    checkpoint = last_checkpoint(second)
-    for name, state in checkpoint["networks"].items():  # the learning rate is 0
-        for key, value in state.items():
-            assert torch.equal(value, source["networks"][name][key].half().float())
-    assert checkpoint["optimizers"][0]["state"][0]["step"].item() == 2  # fresh
-    provenance = json.loads(json.dumps(read_model_folder(second.model_folder).provenance))
-    assert provenance["init"]["step"] == 3
-    assert provenance["init"]["provenance"]["run"] == source["id"]
-
-    done = request(tmp_path / "third", data, config={"steps": 3}, init=tmp_path / "init")
-    with pytest.raises(UsageError, match="3 steps already"):
-        run(done)
-    other = request(tmp_path / "fourth", data, config={"ngf": 5}, init=tmp_path / "init")
-    with pytest.raises(ModelError, match=r"ngf=4.* but this training's is .*ngf=5"):
-        run(other)
-    (tmp_path / "init" / "D_A.safetensors").write_bytes(b"damaged")
-    with pytest.raises(ModelError, match=r"D_A.safetensors: changed or damaged"):
-        run(dataclasses.replace(second, name="fifth"))
-
-
-def test_a_models_generators_are_trained_further(tmp_path: Path, data: Path) -> None:
-    first = request(tmp_path / "first", data, config={"steps": 3})
-    run(first)
-    model = read_model_folder(first.model_folder)
-    further: dict[str, Any] = {"steps": 2, "lr": 0.0, "ema": 0.9, "discriminator": "pixel"}
-    second = request(tmp_path / "second", data, config=further, init=first.model_folder)
-    prepared, progress, _ = run(second)
-    assert prepared.step == 0
-    assert [event.metrics.step for event in progress] == [1, 2]
-    for direction in model.directions:  # the learning rate is 0
-        one, other = (load_generator(read_model_folder(it.model_folder), direction) for it in (first, second))
-        assert_equal(dict(one.state_dict()), dict(other.state_dict()))
-    provenance = json.loads(json.dumps(read_model_folder(second.model_folder).provenance))
-    assert provenance["init"]["step"] == 0
-    assert provenance["init"]["provenance"]["run"] == model.provenance["run"]
-
-    other_size = request(tmp_path / "third", data, config={"ngf": 5}, init=first.model_folder)
-    with pytest.raises(ModelError, match=r"ngf=4.* but this training's is .*ngf=5"):
-        run(other_size)
-
-
-def test_a_warm_start_replaces_nothing_else(tmp_path: Path, data: Path) -> None:
-    (tmp_path / "letters").mkdir()
-    (tmp_path / "letters" / "love.txt").touch()
-    with pytest.raises(UsageError, match="no warm start"):
-        run(request(tmp_path, data, save_init=tmp_path / "letters"))
 
 
 def test_files_that_are_no_images_are_warned_of(tmp_path: Path) -> None:

@@ -135,7 +135,6 @@ class MLflow:
 
     def __init__(self, run: LoggedRun) -> None:
         from mlflow.entities import Metric, Param
-        from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -152,8 +151,11 @@ class MLflow:
                 self._run = began.info.run_id
                 parameters = [Param(name, str(value)) for name, value in run.options.items()]
                 self._client.log_batch(self._run, params=parameters)
-        except MlflowException as error:
-            hint = "Without MLFLOW_TRACKING_URI it stays in the run's folder; leave --logger mlflow out otherwise"
+        except Exception as error:  # its own, or those of a database that was not made whole
+            if os.environ.get("MLFLOW_TRACKING_URI"):
+                hint = "Without MLFLOW_TRACKING_URI it stays in the run's folder; leave --logger mlflow out otherwise"
+            else:
+                hint = f"Move {run.folder / 'mlflow'} away, if it was broken off; leave --logger mlflow out otherwise"
             raise CgtoolError(f"MLflow can't be reached: {_first_line(error)}", hint=hint) from error
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:

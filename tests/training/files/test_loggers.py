@@ -180,6 +180,16 @@ def test_an_mlflow_server_that_is_not_there_is_said_before_training(
         opened("mlflow", run(tmp_path))
 
 
+@pytest.mark.filterwarnings("ignore")  # the package's own
+def test_an_mlflow_database_that_is_damaged_is_said_before_training(tmp_path: Path) -> None:
+    installed("mlflow")
+    pytest.importorskip("sqlalchemy", reason="mlflow has no database")
+    (tmp_path / "mlflow").mkdir()
+    (tmp_path / "mlflow" / "mlflow.db").write_bytes(b"no database" * 500)
+    with pytest.raises(CgtoolError, match=r"MLflow can't be reached: .*Move .*mlflow away"):
+        opened("mlflow", run(tmp_path))
+
+
 def test_judgements_are_in_the_file_whoever_else_is_told(tmp_path: Path) -> None:
     with closing(MetricsLog(tmp_path, 0)) as log:
         log.write(metrics(1))

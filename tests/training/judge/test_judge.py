@@ -1,4 +1,4 @@
-"""Who judges; that a training is not touched by it is in tests/tasks/test_train.py."""
+"""Who judges; that a training is not touched by it is in tests/tasks/test_train_judged.py."""
 
 from __future__ import annotations
 

@@ -174,8 +174,7 @@ def train(
     folders = _folders(data, a, b)
     if dry_run:
         where = {"a": str(folders[0]), "b": str(folders[1]), **config.to_json(), "from": origins(ctx)}
-        click.echo(json.dumps({"name": name, "domains": domains, **where}, indent=2))
-        return
+        return click.echo(json.dumps({"name": name, "domains": domains, **where}, indent=2))
     _require(config.discriminator)
     from cgtool.models.lookup import default_engines_dir
     from cgtool.tasks.train import TrainRequest

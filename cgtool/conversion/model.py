@@ -16,9 +16,9 @@ from cgtool.conversion.network import MAP_MULTIPLE, network_size
 from cgtool.errors import ModelError, UsageError
 from cgtool.extras import require
 from cgtool.grid import KNOTS, MAP_STRIDE
+from cgtool.models.checkpoints.reference_options import trained_scale
 from cgtool.models.folder import MODEL_FILE, Defaults, ModelFolder, checkpoint_key, engine_key, read_model_folder
 from cgtool.models.lookup import Choice, resolve
-from cgtool.models.reference_options import trained_scale
 
 if TYPE_CHECKING:
     from torch import nn

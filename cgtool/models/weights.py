@@ -17,6 +17,7 @@ from cgtool.config import DIRECTIONS, MAX_AUTO_SIZE, Direction
 from cgtool.errors import ModelError, UsageError
 from cgtool.files import publish_folder
 from cgtool.models.architecture import Generator, build_generator, describe
+from cgtool.models.checkpoints.reference import read_generator
 from cgtool.models.folder import (
     MODEL_FILE,
     Defaults,
@@ -28,7 +29,6 @@ from cgtool.models.folder import (
     check_synonyms,
     to_json,
 )
-from cgtool.models.reference import read_generator
 
 _COPY_HINT = "Copy the model folder again, or import or train the model again."
 
@@ -91,7 +91,7 @@ def load_checkpoint_generator(path: Path, direction: Direction | None = None) ->
     """Load a generator checkpoint of the reference PyTorch CycleGAN or its kin, such as ``latest_net_G_A.pth``.
 
     Args:
-        path: The file; see `cgtool.models.reference.read_generator`.
+        path: The file; see `cgtool.models.checkpoints.reference.read_generator`.
         direction: Which generator is wanted, where the file holds both.
 
     Raises:

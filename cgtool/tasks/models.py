@@ -18,9 +18,9 @@ from cgtool.backends.table import KINDS
 from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import ModelError, UsageError
 from cgtool.extras import require
+from cgtool.models.checkpoints.reference_options import trained_scale
 from cgtool.models.folder import ModelFolder, check_name
 from cgtool.models.lookup import find_models
-from cgtool.models.reference_options import trained_scale
 
 if TYPE_CHECKING:
     from cgtool.models.architecture import Generator

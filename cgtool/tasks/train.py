@@ -261,6 +261,22 @@ def _judge_every(request: TrainRequest, total_steps: int) -> int:
     return max(1, total_steps // _JUDGEMENTS) if request.judge_every is None else request.judge_every
 
 
+def _outputs(
+    request: TrainRequest, state: TrainState, record: RunRecord, data: DataCheck, judge: Judge | None
+) -> Outputs:
+    a, b = (choose_samples(*pair) for pair in zip(data.train, data.tests, strict=True))
+    return Outputs(
+        request.run_folder,
+        request.model_folder,
+        record,
+        state,
+        Sampler(request.domains, (a, b), state.config, state.networks.G.stride, state.world.device),
+        judge=judge,
+        keep_best=request.keep_best,
+        loggers=request.logger,
+    )
+
+
 def _train(
     request: TrainRequest,
     state: TrainState,
@@ -274,19 +290,7 @@ def _train(
     with ExitStack() as stack:
         outputs, actions = None, []
         if world.is_main:
-            samples = [choose_samples(*pair) for pair in zip(data.train, data.tests, strict=True)]
-            sampler = Sampler(request.domains, (samples[0], samples[1]), config, state.networks.G.stride, world.device)
-            outputs = Outputs(
-                request.run_folder,
-                request.model_folder,
-                record,
-                state,
-                sampler,
-                judge=judge,
-                keep_best=request.keep_best,
-                loggers=request.logger,
-            )
-            stack.enter_context(outputs)
+            outputs = stack.enter_context(_outputs(request, state, record, data, judge))
             outputs.show_data(data)
             every = _judge_every(request, record.total_steps)
             actions = [

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cgtool
+from cgtool.models.checkpoints.reference import read_generator
 from cgtool.models.folder import read_model_folder
-from cgtool.models.reference import read_generator
 from cgtool.models.weights import load_generator
 from cgtool.tasks.models import list_engines, list_models
 from tests.fuzz.corpus import KINDS, contents, zipped

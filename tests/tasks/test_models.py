@@ -15,9 +15,9 @@ from torch import nn
 from cgtool.config import DIRECTIONS, Direction
 from cgtool.conversion.model import source_of
 from cgtool.errors import ModelError, UsageError
+from cgtool.models.checkpoints.reference import read_generator
 from cgtool.models.folder import ModelFolder, read_model_folder
 from cgtool.models.lookup import resolve
-from cgtool.models.reference import read_generator
 from cgtool.models.weights import load_generator
 from cgtool.tasks.models import import_model, list_engines, list_models
 from tests.compiled import manifest_of

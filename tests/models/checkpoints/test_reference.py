@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cgtool.errors import ModelError
-from cgtool.models.reference import read_generator
+from cgtool.models.checkpoints.reference import read_generator
 from cgtool.models.resnet import ResNetConfig
 from cgtool.models.unet import UNetConfig
 from tests.models.published import Norm, Sequence, affine, instance, published_resnet, published_unet, randomize

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from cgtool.errors import ModelError
-from cgtool.models.reference import read_generator
+from cgtool.models.checkpoints.reference import read_generator
+from cgtool.models.checkpoints.states import State, find_state, read_bytes, unpack
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
-from cgtool.models.states import State, find_state, read_bytes, unpack
 from cgtool.models.unet import UNetConfig, UNetGenerator
 from tests.models.published import instance, published_resnet, published_unet, randomize
 

@@ -15,8 +15,8 @@ import torch
 from cgtool.config import Direction
 from cgtool.errors import ModelError
 from cgtool.models.architecture import Generator, build_generator, describe
+from cgtool.models.checkpoints.states import SUPPORTED, State, find_state, read_bytes, unpack
 from cgtool.models.resnet import ResNetConfig
-from cgtool.models.states import SUPPORTED, State, find_state, read_bytes, unpack
 from cgtool.models.unet import UNetConfig
 from cgtool.pictures import LUMA
 
@@ -29,7 +29,7 @@ def read_generator(path: Path, direction: Direction | None = None) -> tuple[Gene
 
     Args:
         path: A file of `torch.save` or of safetensors that holds a generator's ``state_dict``, bare or nested, under a
-            prefix or none (see `cgtool.models.states`).
+            prefix or none (see `cgtool.models.checkpoints.states`).
         direction: Which generator is wanted, where the file holds both.
 
     Returns:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cgtool.models.reference_options import trained_scale
+from cgtool.models.checkpoints.reference_options import trained_scale
 
 
 @pytest.mark.parametrize(

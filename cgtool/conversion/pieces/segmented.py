@@ -8,6 +8,7 @@ in the middle without that state warms up on the frames before, and differs a li
 from __future__ import annotations
 
 import logging
+import os
 import time
 from bisect import bisect_right
 from collections import Counter
@@ -33,6 +34,9 @@ from cgtool.media.containers import Container
 from cgtool.media.joining import Piece, check_piece, counts_from_zero
 
 logger = logging.getLogger(__name__)
+
+_LONGEST_NAME = 240
+"""Bytes of a work folder's name: file systems take 255, and it gets some more when it is moved aside."""
 
 WARM_UP_SECONDS = 4.0
 """How long smoothing looks on before a segment whose predecessor's state is not there."""
@@ -74,6 +78,9 @@ def work_folder(clip: Clip, cutting: Segmentation, model_key: str) -> Generator[
     if not cutting.seconds or not can_be_cut(clip.container, clip.encoding):
         return None
     work = WorkFolder(clip.target)
+    if len(os.fsencode(work.path.name)) > _LONGEST_NAME and cutting.part is None:
+        yield Note(f"{clip.target}: made in one piece, its name is too long for a folder of segments beside it")
+        return None
     made_of = _made_of(clip, cutting, model_key)
     changes = work.find(made_of)
     if changes is not None:

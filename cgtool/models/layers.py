@@ -141,6 +141,7 @@ def draw_plain(net: nn.Module) -> None:
     2015). Draws from torch's global generator.
     """
     for module in net.modules():
-        if isinstance(module, nn.Conv2d):
+        # Without memory nothing is drawn, and torch would load its compiler for the attempt: a second lost.
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # all have one

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,14 @@ def test_bare_checkpoints_load(shared_data: Path) -> None:
     assert (architecture["type"], architecture["blocks"], architecture["ngf"]) == ("resnet", 6, 32)
     assert build_generator(architecture).config == generator.config
     assert sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_loading_does_not_load_torchs_compiler() -> None:
+    """Which drawing weights without memory would, and which costs a second."""
+    model = Path(__file__).parents[2] / "engines" / "summer2winter"
+    script = (
+        "import sys; from pathlib import Path; from cgtool.models.folder import read_model_folder; "
+        "from cgtool.models.weights import load_generator; "
+        f"load_generator(read_model_folder(Path({str(model)!r})), 'A_to_B'); sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -257,9 +257,10 @@ def _arguments(
     if container.muxer in ("mp4", "mov"):
         # Apple's own tag table loses vendors' tags; the other one keeps all, but fewer players show a title from it.
         arguments += ["-movflags", "+faststart+use_metadata_tags" if info.has_vendor_tags else "+faststart"]
-        # When a track begins is told in ticks of its own, by default milliseconds.
+        # When a track begins is told in ticks of its own, by default milliseconds: here in parts of the frames' ticks
+        # that are half a sample of sound, of which 32 bits hold half a day.
         ticks = clock.time_base.denominator
-        arguments += ["-movie_timescale", str(min(ticks * -(-1000 // ticks), 1_000_000))]
+        arguments += ["-movie_timescale", str(min(ticks * max(1, 96_000 // ticks), 1_000_000))]
         if encoder.name.startswith(("libx265", "hevc")):
             arguments += [f"-tag:{indices.index(info.stream_index)}", "hvc1"]
     if container.muxer == "avi":

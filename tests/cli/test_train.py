@@ -38,7 +38,7 @@ from tests.training.toy import TINY, tiny_config, write_domains
 
 ROOT = Path(__file__).parents[2]
 SMALL = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
-SMALL_MAPS = ["--ngf=4", "--crop-size=32", "--load-size=56", "--precision=fp32"]
+SMALL_MAPS = ["--ngf=4", "--crop-size=32", "--load-size=64", "--precision=fp32"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -203,7 +203,7 @@ def recipes() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "names", [["seasons", "summer2winter"], ["strokes", "palette", "photo2monet"], ["horse2zebra"]]
+    "names", [["seasons", "season", "summer2winter"], ["strokes", "palette", "photo2monet"], ["horse2zebra"]]
 )
 def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

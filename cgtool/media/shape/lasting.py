@@ -135,7 +135,7 @@ def stated_rate(info: _Rates) -> Fraction:
 
 def lasting_warnings(container: Container, last: LastFrame | None, tick: Fraction) -> list[str]:
     """What a container, whose frames last a tick each, can't hold of the last one."""
-    if container.clock != "frames" or last is None or last.seconds < 2 * tick:
+    if container.clock != "frames" or last is None or last.seconds < _PAUSE_FRAMES * tick:
         return []
     return [f"{container.name} can't hold that the last frame lasts {float(last.seconds):.2f} s"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -222,6 +223,8 @@ def convert(
     options.update(settle(ctx, {name: options[name] for name in ("overwrite", "skip_existing")}))
     if as_json and options["output"] == "-":
         raise UsageError("--json and -o - both write to standard output")
+    if options["output"] == "-" and sys.__stdout__ is None:
+        raise UsageError("standard output is closed, so -o - has nowhere to write to", hint="Give a file with -o")
     quiet, verbose = settle(ctx, {"quiet": quiet, "verbose": verbose}).values()
     if quiet and verbose:
         raise UsageError("--quiet and -v exclude each other")

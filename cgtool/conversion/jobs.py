@@ -192,7 +192,7 @@ def _directory_jobs(root: Path, output: Path | None, label: str, recursive: bool
     for file in _media_files(root, recursive):
         if target.resolve() in file.resolve().parents and target.resolve() != root.resolve():
             continue  # an output folder inside the input folder holds results, not inputs
-        unread = _unread(file)
+        unread = _unread(file) if file.is_file() else "a link that leads nowhere"
         if unread is not None:
             yield Job(file, None, passed_over=unread)
             continue
@@ -205,7 +205,8 @@ def _directory_jobs(root: Path, output: Path | None, label: str, recursive: bool
 
 def _media_files(root: Path, recursive: bool) -> Iterable[Path]:
     for path in sorted(_files(root, recursive)):
-        if not path.name.startswith(".") and path.suffix.lower() in _OF_INTEREST and path.is_file():
+        there = path.is_file() or (path.is_symlink() and not path.exists())
+        if there and not path.name.startswith(".") and path.suffix.lower() in _OF_INTEREST:
             yield path
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 LIST = f"{sys.executable} -m cgtool models list"
 
@@ -51,3 +52,10 @@ def test_no_words_of_ours_reach_a_file_whose_number_is_that_of_a_closed_stream(t
     assert done.returncode == 1
     assert picture.read_bytes() == b"no picture"
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_picture_for_a_closed_standard_output_is_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "p.png")
+    done = run(f"{sys.executable} -m cgtool convert p.png --to winter --engine identity -o - >&-", tmp_path)
+    assert done.returncode == 2
+    assert "standard output is closed" in done.stderr

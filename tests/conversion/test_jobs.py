@@ -183,8 +183,10 @@ def test_links_to_folders_are_followed_once(here: Path) -> None:
 def test_pictures_that_are_not_read_are_named(here: Path) -> None:
     (here / "tree" / "raw.NEF").touch()
     (here / "tree" / "new.jxl").touch()
+    (here / "tree" / "gone.mp4").symlink_to(here / "nowhere.mp4")
     passed = {job.source_name: job.passed_over for job in plan(["tree"], "out", "winter") if job.passed_over}
     assert passed == {
+        "tree/gone.mp4": "a link that leads nowhere",
         "tree/new.jxl": "JPEG XL, which cgtool does not read",
         "tree/raw.NEF": "a camera's raw picture, which cgtool does not read",
     }

@@ -74,8 +74,7 @@ class Conversion:
 def conversions(draw: Callable[[SearchStrategy[Any]], Any]) -> Conversion:
     recipe = draw(recipes())
     start, end = None, None
-    # Cuts in files whose clock does not begin at 0 are being mended.
-    if not recipe.ticks[0] and draw(st.booleans()):
+    if draw(st.booleans()):
         last = round(recipe.end * 1000)
         places = sorted(draw(st.lists(st.integers(0, last), min_size=2, max_size=2, unique=True)))
         start, end = (draw(st.none() | st.just(Fraction(place, 1000))) for place in places)

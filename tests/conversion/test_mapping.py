@@ -22,6 +22,7 @@ from cgtool.media.reader import VideoReader
 from cgtool.pictures import Image, Size, resize
 from cgtool.tasks.convert import convert, lay_out
 from tests.media.probe import describe, make
+from tests.media.samples import GRADIENT
 
 GRID = MapGrid(stride=4, knots=4)
 
@@ -80,7 +81,7 @@ def pixels(path: Path) -> NDArray[np.int16]:
 )
 def test_planes_and_rgb_give_the_same(tmp_path: Path, pixel_format: str, colours: str, size: str) -> None:
     # Muted: of saturated colours, luma differs from matrix to matrix, and with it the knots that they are changed by.
-    picture = f"gradients=size={size}:rate=5:duration=1:seed=3,hue=s=0.5,format={pixel_format},setparams={colours}"
+    picture = f"{GRADIENT}:size={size}:rate=5:duration=1,hue=s=0.5,format={pixel_format},setparams={colours}"
     clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1")
     planes = converted(clip, tmp_path / "planes.mkv", codec="ffv1").result
     rgb = converted(clip, tmp_path / "rgb.mkv", codec="ffv1", pixel_format="bgr0").result
@@ -95,7 +96,7 @@ def test_planes_and_rgb_give_the_same(tmp_path: Path, pixel_format: str, colours
 
 @pytest.mark.parametrize("pixel_format", ["yuv411p", "yuv410p", "gbrp"])
 def test_other_formats_are_changed_in_rgb(tmp_path: Path, pixel_format: str) -> None:
-    picture = f"gradients=size=191x127:rate=5:duration=0.4:seed=3,hue=s=0.5,format={pixel_format}"
+    picture = f"{GRADIENT}:size=191x127:rate=5:duration=0.4,hue=s=0.5,format={pixel_format}"
     clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1")
     done = converted(clip, tmp_path / "out.mkv", codec="ffv1", smooth=0.0).result
     height, width = (max(1, round(side * 64 / 127 / 8)) * 8 for side in (127, 191))
@@ -170,7 +171,7 @@ def psnr(one: Path, other: Path) -> float:
 @pytest.mark.parametrize("transfer", [pytest.param("smpte2084", marks=pytest.mark.slow), "arib-std-b67"])
 def test_high_dynamic_range_that_is_kept_looks_like_the_tone_mapped_result(tmp_path: Path, transfer: str) -> None:
     tags = f"setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc={transfer}"
-    picture = f"gradients=size=192x128:rate=5:duration=0.6:seed=3,eq=saturation=0.2,format=yuv420p10le,{tags}"
+    picture = f"{GRADIENT}:size=192x128:rate=5:duration=0.6,eq=saturation=0.2,format=yuv420p10le,{tags}"
     clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1")
     sdr = converted(clip, tmp_path / "sdr.mp4", crf=5).result
     kept = converted(clip, tmp_path / "kept.mp4", crf=5, hdr="keep").result
@@ -188,7 +189,7 @@ def test_high_dynamic_range_that_is_kept_looks_like_the_tone_mapped_result(tmp_p
 
 def test_what_can_not_keep_high_dynamic_range_is_told(tmp_path: Path) -> None:
     tags = "setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084"
-    picture = f"gradients=size=64x48:rate=5:duration=0.4,format=yuv420p10le,{tags}"
+    picture = f"{GRADIENT}:size=64x48:rate=5:duration=0.4,format=yuv420p10le,{tags}"
     clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1")
     request = ConvertRequest(clip, model=MODEL, output=tmp_path / "a.mp4", codec="h264", hdr="keep")
     *_, done = convert(lay_out(request), opener=lambda *_: Opened(FakeMaps(), [], []))

@@ -23,6 +23,7 @@ from cgtool.tasks.convert import convert, lay_out
 from tests.change.scenes import pan
 from tests.conversion.test_mapping import GRID, MODEL, FakeMaps, converted, pixels
 from tests.media.probe import make
+from tests.media.samples import GRADIENT
 
 
 class Counting(FakeMaps):
@@ -56,7 +57,7 @@ def test_frames_that_nobody_needs_count_all_the_same() -> None:
 
 
 def test_what_is_shown_hardly_differs(tmp_path: Path) -> None:
-    picture = "gradients=size=192x128:rate=10:duration=1:seed=3:speed=0.02,hue=s=0.5"
+    picture = f"{GRADIENT}:size=192x128:rate=10:duration=1:speed=0.02,hue=s=0.5"
     clip = make(tmp_path / "clip.mkv", "-f", "lavfi", "-i", picture, "-c:v", "ffv1", "-pix_fmt", "yuv420p")
     converted(clip, tmp_path / "all.mkv", codec="ffv1", smooth=0.0)
     engine = Counting()

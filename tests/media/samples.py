@@ -18,6 +18,9 @@ from tests.media.probe import make
 _DARKEST, _STEP = 20, 4
 MOST_FRAMES = 54
 
+GRADIENT = "gradients=nb_colors=4:c0=gray:c1=olive:c2=teal:c3=silver:x0=10:y0=20:x1=150:y1=100:seed=3"
+"""A source of FFmpeg's that is the same picture each time: what is left out here would be drawn at random."""
+
 SILENCE_THEN_TONE = "aevalsrc='if(gte(t,0.5),0.8*sin(2*PI*1000*t),0)':s=48000"
 """Sound that begins half a second after its own start."""
 

@@ -12,6 +12,7 @@ from cgtool.media.hdr import DIFFUSE_WHITE, carry_metadata, tone_curve
 from cgtool.media.reader import VideoReader
 from cgtool.pictures import Size
 from tests.media.probe import make
+from tests.media.samples import GRADIENT
 
 TRANSFERS = {"PQ": "smpte2084", "HLG": "arib-std-b67"}
 METADATA = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
@@ -20,7 +21,7 @@ METADATA = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,1645
 def clip(path: Path, kind: str, *, metadata: bool = False) -> Path:
     """Half a second of gradients in HDR, of 10 bits."""
     tags = f"setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc={TRANSFERS[kind]}"
-    picture = f"gradients=size=128x96:rate=10:duration=0.5:seed=2,format=yuv420p10le,{tags}"
+    picture = f"{GRADIENT}:size=128x96:rate=10:duration=0.5,format=yuv420p10le,{tags}"
     parameters = "log-level=error" + (f":{METADATA}" if metadata else "")
     return make(path, "-f", "lavfi", "-i", picture, "-c:v", "libx265", "-crf", "5", "-x265-params", parameters)
 

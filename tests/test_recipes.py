@@ -16,12 +16,11 @@ MODELS = sorted(path.parent for path in ENGINES.glob("*/model.json"))
 
 
 def check_first_losses(model: Path, data: Path, scratch: Path, recipes: slice) -> None:
-    domains = read_model_folder(model).domains
     all_of_them = list(chain(json.loads((model / "model.json").read_bytes())["provenance"]))
     for number, recipe in enumerate(all_of_them[recipes]):
         recorded = recipe["first_losses"]
         assert len(recorded) == STEPS
-        losses = first_losses(recipe, domains, data, scratch / str(number))
+        losses = first_losses(recipe, data, scratch / str(number))
         for now, then in zip(losses, recorded, strict=True):
             assert now == pytest.approx(then, abs=1e-4)
 

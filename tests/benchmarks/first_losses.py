@@ -24,22 +24,16 @@ from tests.training.in_float64 import double_precision
 STEPS = 3
 TEACHERS = Path(__file__).parents[1] / "warmstarts"
 DATA = {
-    ("summer", "winter"): "summer2winter",
-    ("photo", "monet"): "photo2monet",
-    ("day", "night"): "day2night",
-    ("horse", "zebra"): "horse2zebra",
+    ("photo", "vangogh"): ("photo2monet", "vangogh"),
 }
-"""Folders of ../shared/data by a model's domains."""
+"""Folders of ../shared/data that hold trainA and trainB by domains, where that is not one folder named after both."""
 
 
-def first_losses(
-    recipe: Mapping[str, Any], domains: tuple[str, str], data: Path, scratch: Path
-) -> list[dict[str, float]]:
+def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[dict[str, float]]:
     """Train a recipe's first steps.
 
     Args:
         recipe: The provenance that says which pictures and which configuration.
-        domains: (A, B).
         data: Holds the data sets.
         scratch: An empty folder for the run.
 
@@ -50,14 +44,15 @@ def first_losses(
     if options.get("distill"):
         options["distill"] = str(TEACHERS / options["distill"])
     config = TrainConfig.from_options(options)
-    data = data / DATA[domains]
-    if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((data / "trainB").iterdir())):
-        link_snowiest(data, scratch / "snow", recipe["data"]["B"]["images"])
-        data = scratch / "snow"
+    domains = recipe["data"]["A"]["name"], recipe["data"]["B"]["name"]
+    a, b = (data / name for name in DATA.get(domains, 2 * ("2".join(domains),)))
+    if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((b / "trainB").iterdir())):
+        link_snowiest(a, scratch / "snow", recipe["data"]["B"]["images"])
+        a = b = scratch / "snow"
     request = TrainRequest(
         name="recipe",
         domains=domains,
-        folders=(data / "trainA", data / "trainB"),
+        folders=(a / "trainA", b / "trainB"),
         config=config,
         runs_dir=scratch / "runs",
         engines_dir=scratch / "engines",
@@ -87,10 +82,9 @@ def main() -> None:
     for model in arguments.models:
         path = model / "model.json"
         content = json.loads(path.read_text(encoding="utf-8"))
-        a, b = content["domains"]
         for provenance in chain(content["provenance"]):
             with tempfile.TemporaryDirectory() as scratch:
-                provenance["first_losses"] = first_losses(provenance, (a, b), arguments.data, Path(scratch))
+                provenance["first_losses"] = first_losses(provenance, arguments.data, Path(scratch))
             print(f"{path}: {provenance['first_losses'][0]}")
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -18,7 +18,7 @@ from tests.contact_sheet import contact_sheet
 from tests.demo import bunny
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = {"summer2winter": "winter", "photo2monet": "monet", "day2night": "night"}
+MODELS = {"summer2winter": "winter", "photo2monet": "monet", "day2night": "night", "photo2vangogh": "vangogh"}
 CROP = ROOT / "tests" / "benchmarks" / "crop.jpg"
 STEADINESS = ROOT / "tests" / "benchmarks" / "steadiness.png"
 FRAME = 40

@@ -177,6 +177,8 @@ def _check_streams(wanted: Conversion, source: Seen, seen: Seen, moved: Fraction
         if wanted.is_whole and not changed and wanted.target != "avi":
             assert seen.sounds[number] == source.sounds[number]
         tone, got = source.tones[number], seen.tones[number]
+        if tone is not None and wanted.target == "avi" and tone < moved:
+            continue  # AVI begins with the first frame: what sounds before it is not heard
         if tone is not None and all(_is_kept(wanted, source, tone + one) for one in (-_DEAF_SECONDS, _DEAF_SECONDS)):
             assert got is not None
             assert abs(got - (tone - moved)) < _SOUND_SECONDS, f"sound {number}"

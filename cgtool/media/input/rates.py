@@ -39,7 +39,12 @@ def usual_rate(stream: VideoStream) -> Fraction:
 
 def believable(rate: Fraction | None) -> Fraction | None:
     """A rate, or None if it is unknown or none."""
-    return rate if rate is not None and 0 < rate <= _HIGHEST_RATE else None
+    return _fraction(rate) if rate is not None and 0 < rate <= _HIGHEST_RATE else None
+
+
+def _fraction(ratio: Fraction) -> Fraction:
+    """What PyAV gives, which from release 19 on is a type of its own that can't be rounded."""
+    return Fraction(ratio.numerator, ratio.denominator)
 
 
 def time_base(stream: VideoStream) -> Fraction:
@@ -52,7 +57,7 @@ def time_base(stream: VideoStream) -> Fraction:
     is_avi = stream.container.format.name == "avi"
     if is_avi and stated and guessed and not believable(stated) and _measured(stream) == stated:
         return 1 / guessed
-    return stream.time_base or _TICK
+    return _fraction(stream.time_base or _TICK)
 
 
 def estimated_frames(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import cgtool
+from cgtool.media.reader import VideoReader
 from tests.properties.clips import Recipe, Sound, level, recipes, write
 from tests.properties.looking import Seen, look
 
@@ -126,6 +127,7 @@ def check(wanted: Conversion) -> None:
         _check_pictures(seen, kept)
         moved = _check_times(wanted, source, seen, kept, result.warnings)
         _check_streams(wanted, source, seen, moved, result.warnings)
+        _check_end(wanted, given_file, output)
 
 
 def _can_be_opened(path: Path) -> bool:
@@ -166,6 +168,17 @@ def _check_times(wanted: Conversion, source: Seen, seen: Seen, kept: list[int], 
     distances = [abs(got - (time - moved)) for got, time in zip(seen.times, times, strict=True)]
     assert max(distances) <= nearest
     return moved
+
+
+def _check_end(wanted: Conversion, given_file: Path, output: Path) -> None:
+    """The last frame lasts as long as in the source, within a tick of either, and so does the clip."""
+    if not wanted.is_whole or wanted.target not in ("mp4", "mov", "mkv", "webm"):
+        return
+    with VideoReader(given_file) as before, VideoReader(output) as after:
+        one, other = before.info.last_frame, after.info.last_frame
+        if one is not None and other is not None:
+            ticks = before.info.time_base, after.info.time_base, Fraction(1, 1000)
+            assert abs(other.seconds - one.seconds) <= max(ticks)
 
 
 def _check_streams(wanted: Conversion, source: Seen, seen: Seen, moved: Fraction, warnings: tuple[str, ...]) -> None:

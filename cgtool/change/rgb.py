@@ -1,20 +1,24 @@
 """Maps on RGB: still images, and video whose planes can't be changed as they are.
 
-The formula itself, band by band: ``result = x + gain * x + lift * luma(x) + offset`` with x in [-1, 1], where the seven
-maps are those of the two brightness knots beside a pixel's luma, in proportion.
+The formula itself: ``result = x + gain * x + lift * luma(x) + offset`` with x in [-1, 1], where the seven maps are
+those of the two brightness knots beside a pixel's luma, in proportion.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from cgtool.change.colour_space import MAPS
-from cgtool.change.plane.stretch import Stretch, positions
+from cgtool.change.plane.fused import Formula, Fused, Node, Output, number, parts
+from cgtool.change.plane.recipe import HALF, sliced
+from cgtool.change.plane.stretch import Wide, banded, positions
 from cgtool.pictures import LUMA, Array, Image, Size
 
-_BAND_PIXELS = 40_000
-"""Pixels worked on at a time, so that they stay in the processor's cache."""
+_BAND = 100_000
+"""Pixels per band, which stay in the processor's cache."""
 
 
 class RgbChange:
@@ -23,7 +27,7 @@ class RgbChange:
     def __init__(
         self, size: Size, cells: tuple[int, int], knots: int, *, strength: float = 1.0, preserve_color: bool = False
     ) -> None:
-        """Lay out the work.
+        """Compile the formula.
 
         Args:
             size: The pictures' size.
@@ -32,12 +36,17 @@ class RgbChange:
             strength: Share of the change, 0 (the source) to 1.
             preserve_color: Change luma alone, by the same amount in R, G and B.
         """
-        self._knots, self._strength, self._preserve_color = knots, np.float32(strength), preserve_color
-        self._cells = cells
-        rows = max(1, _BAND_PIXELS // size.width)
+        self._cells, self._strength = (MAPS * knots, *cells), strength
+        self._planes = [np.empty((size.height, size.width), np.uint8) for _ in range(3)]
         down = positions(size.height, cells[0], size.height)
         across = positions(size.width, cells[1], size.width)
-        self._stretch = Stretch(down, across, cells, MAPS * knots, MAPS, rows)
+        self._fused = Fused(
+            _formula(knots, preserve_color=preserve_color),
+            banded(down, cells[0], size.width, _BAND),
+            Wide(sliced(np.eye(MAPS) * strength, knots), across, cells),
+            [np.uint8] * 3,
+            [Output(np.uint8, (0, 255))] * 3,
+        )
 
     def __call__(self, picture: Image, maps: Array) -> Image:
         """Change one picture.
@@ -49,31 +58,35 @@ class RgbChange:
         Returns:
             RGB, uint8, rounded; the picture itself where the maps change nothing.
         """
-        maps = maps.reshape(MAPS * self._knots, *self._cells)
+        maps = maps.reshape(self._cells)
         if not maps.any() or not self._strength:
             return picture
-        self._stretch.load(maps)
-        out = np.empty_like(picture)
-        for index, rows in enumerate(self._stretch.bands):
-            out[rows] = self._band(index, picture[rows])
-        return out
+        self._fused(cv2.split(picture), maps, self._planes)
+        return np.asarray(cv2.merge(self._planes), np.uint8)
 
-    def _band(self, index: int, picture: Image) -> Image:
-        x = picture.astype(np.float32) / np.float32(127.5) - np.float32(1)
-        luma = np.asarray(cv2.transform(x, np.array([LUMA], np.float32)), np.float32)
-        change = np.zeros_like(x)
-        for knot in range(self._knots):
-            red, green, blue, lift, *offsets = self._stretch.band(index, knot * MAPS, MAPS)
-            of_knot = x * cv2.merge([red, green, blue]) + cv2.merge(offsets) + (lift * luma)[..., None]
-            change += of_knot * self._weight(luma, knot)[..., None]
-        if self._preserve_color:
-            change = np.asarray(cv2.transform(change, np.array([LUMA], np.float32)), np.float32)[..., None]
-        levels = (x + self._strength * change + np.float32(1)) * np.float32(127.5)
-        return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
 
-    def _weight(self, luma: Array, knot: int) -> Array:
-        """A knot's say at each pixel: 1 at its own luma, 0 from the next knots on."""
-        if self._knots == 1:
-            return np.ones_like(luma)
-        step = 2 / (self._knots - 1)
-        return np.asarray(np.maximum(0, 1 - np.abs(luma - np.float32(knot * step - 1)) / np.float32(step)), np.float32)
+def _formula(knots: int, *, preserve_color: bool) -> Formula:
+    def formula(planes: Sequence[Node], maps: Sequence[Node]) -> list[Node]:
+        pixel = [plane * number(1 / 127.5) - number(1) for plane in planes]
+        luma = _luma(pixel)
+        # From the darkest knot on, each piece adds what the next knot differs by.
+        step = 2 / max(knots - 1, 1)
+        at = [part * number(1 / step) for part in parts(luma, [k * step - 1 for k in range(knots)])]
+        red, green, blue, lift, *offsets = (
+            sum((rise * part for rise, part in zip(rises, at, strict=True)), darkest)
+            for darkest, *rises in (maps[index::MAPS] for index in range(MAPS))
+        )
+        raised = lift * luma
+        change = [
+            gain * x + raised + offset for x, gain, offset in zip(pixel, (red, green, blue), offsets, strict=True)
+        ]
+        if preserve_color:
+            change = [_luma(change)] * 3
+        return [plane + each * number(127.5) + number(HALF) for plane, each in zip(planes, change, strict=True)]
+
+    return formula
+
+
+def _luma(colour: Sequence[Node]) -> Node:
+    red, green, blue = colour
+    return red * number(LUMA[0]) + green * number(LUMA[1]) + blue * number(LUMA[2])

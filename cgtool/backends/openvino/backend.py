@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import sys
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +14,7 @@ from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, c
 from cgtool.backends.onnx.graphs import onnx_graph
 from cgtool.config import EnginePrecision, cache_dir
 from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.openvino_core import core, import_openvino
 from cgtool.pictures import Image
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -150,30 +148,3 @@ def default_precision() -> Literal["fp32", "bf16"]:
     """
     capabilities = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "fp32"
-
-
-def import_openvino() -> ModuleType:
-    """OpenVINO, without its telemetry.
-
-    Raises:
-        EngineError: It is not installed.
-    """
-    # Importing OpenVINO reports that to its maker over the network, unasked, if this package can be imported.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: not importable
-    try:
-        import openvino
-    except ImportError as error:
-        if error.__cause__ is not None and not isinstance(error.__cause__, Exception):
-            raise error.__cause__ from None  # Ctrl-C meanwhile, which its bindings took for a failure of their own
-        raise EngineError(f"openvino can't be imported: {error}", hint="Run: pip install openvino") from error
-    return cast(ModuleType, openvino)
-
-
-@functools.cache
-def core() -> Any:  # noqa: ANN401  # OpenVINO has no types
-    """OpenVINO's core, one for good.
-
-    Destroying one unmaps the signal stack that its CPU plugin gave the thread (as of 2026.4), but leaves it in use: the
-    next signal that Python handles, such as Ctrl-C, crashes the process.
-    """
-    return import_openvino().Core()

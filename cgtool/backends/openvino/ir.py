@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cgtool.backends.openvino.backend import core, import_openvino
 from cgtool.errors import EngineError
+from cgtool.openvino_core import core, import_openvino
 from cgtool.pictures import Image
 
 

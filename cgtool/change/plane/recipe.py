@@ -9,7 +9,7 @@ piece's dark end, at most to its bright end. A single knot makes one piece, from
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,15 +20,16 @@ HALF = 0.5
 """Added to every result, which is then cut off to a whole level."""
 
 
-class Units(NamedTuple):
-    """The numbers that stand for 1 in factors and for one level in what is added: of fixed-point maps."""
-
-    factor: int = 1
-    level: int = 1
+def at_knots(mixtures: Matrix, knots: int) -> Matrix:
+    """Mixtures of seven maps, (7,) or (mixtures, 7), at each knot in turn; a last column for 1 is 0."""
+    return np.pad(np.kron(np.eye(knots), mixtures), ((0, 0), (0, 1)))
 
 
-PLAIN = Units()
-"""Numbers that stand for themselves."""
+def sliced(mixtures: Matrix, knots: int, one: float = 0) -> Matrix:
+    """Mixtures plus ``one``: at the darkest knot, then what each piece adds from end to end."""
+    rows = at_knots(mixtures, knots)
+    rows[:, -1] += one
+    return np.diff(rows.reshape(knots, -1, rows.shape[1]), axis=0, prepend=0).reshape(rows.shape)
 
 
 class Recipe:
@@ -36,18 +37,16 @@ class Recipe:
 
     Attributes:
         samples: The planes' format.
-        units: Of all the matrices' results.
         preserve_color: Only luma is changed.
         ends: Where pieces end, dark to bright: one more than there are pieces.
+        widths: Of the pieces, in levels.
         pieces: How many pieces a quantity has: none with a single knot, which holds everywhere.
         curve: Luma of gray, ``level + sum of part * (rise + bend * part / width)`` over the pieces: rows rise, bend,
             rise, bend, ... (gains that differ from knot to knot bend a piece), or the one rise of a single knot.
         level: That constant, one row.
     """
 
-    def __init__(
-        self, samples: Samples, knots: int, *, strength: float, preserve_color: bool, units: Units = PLAIN
-    ) -> None:
+    def __init__(self, samples: Samples, knots: int, *, strength: float, preserve_color: bool) -> None:
         """Mix the seven maps.
 
         Args:
@@ -55,12 +54,12 @@ class Recipe:
             knots: How many knots the maps have.
             strength: Share of the change.
             preserve_color: Change luma alone, by the same amount in R, G and B.
-            units: Of the results.
         """
-        self.samples, self.units, self.preserve_color = samples, units, preserve_color
+        self.samples, self.preserve_color = samples, preserve_color
         self._knots = knots
         self.pieces = knots - 1
         self.ends = samples.knots(max(knots, 2))
+        self.widths = [bright - dark for dark, bright in pairwise(self.ends)]
         # The change of luma: the frame's own, or, where every channel changes by it, the network's.
         self._weights = np.array(LUMA) if preserve_color else samples.weights
         maps = np.eye(MAPS) * strength
@@ -68,12 +67,12 @@ class Recipe:
         # The network counts from the middle between black and white; here it is from black, in levels.
         self._offsets = (maps[4:] - self._gains - self._lift) * (samples.span / 2)
         self._gain, self._offset = self._weights @ self._gains, self._weights @ self._offsets
-        self.level = self._each(self._offset)[:1] * units.level
-        self.level[:, -1] += (samples.black + HALF) * units.level
-        self.curve = self._curve() * units.factor
+        self.level = at_knots(self._offset, knots)[:1]
+        self.level[:, -1] += samples.black + HALF
+        self.curve = self._curve()
 
     def _curve(self) -> Matrix:
-        gain, offset = self._each(self._gain + self._lift), self._each(self._offset)
+        gain, offset = (at_knots(each, self._knots) for each in (self._gain + self._lift, self._offset))
         if not self.pieces:
             gain[:, -1] += 1
             return gain
@@ -82,16 +81,6 @@ class Recipe:
         rises = gain[:-1] + (bends * (ends[:-1] - ends[0]) + np.diff(offset, axis=0)) / np.diff(ends, axis=0)
         rises[:, -1] += 1
         return np.stack([rises, bends], 1).reshape(-1, gain.shape[1])
-
-    def _each(self, quantity: Matrix) -> Matrix:
-        """A mixture of seven maps, at each knot: a row per knot."""
-        return np.pad(np.kron(np.eye(self._knots), quantity), ((0, 0), (0, 1)))
-
-    def _sliced(self, quantity: Matrix, one: float, unit: int) -> Matrix:
-        """A mixture of seven maps plus ``one``: at the darkest knot, then what each piece adds from end to end."""
-        rows = self._each(quantity)
-        rows[:, -1] += one
-        return np.diff(rows, axis=0, prepend=0) * unit
 
 
 class ChromaRecipe(Recipe):
@@ -106,10 +95,8 @@ class ChromaRecipe(Recipe):
             ``tint`` if there is one; then, unless colour is preserved, ``gain``, ``offset of U``, ``offset of V``.
     """
 
-    def __init__(
-        self, samples: Samples, knots: int, *, strength: float, preserve_color: bool, units: Units = PLAIN
-    ) -> None:
-        super().__init__(samples, knots, strength=strength, preserve_color=preserve_color, units=units)
+    def __init__(self, samples: Samples, knots: int, *, strength: float, preserve_color: bool) -> None:
+        super().__init__(samples, knots, strength=strength, preserve_color=preserve_color)
         red, green, blue = samples.weights
         u, v = 2 * (1 - blue), 2 * (1 - red)
         scale = samples.span / samples.chroma_span
@@ -124,14 +111,13 @@ class ChromaRecipe(Recipe):
         self.mixing = self._mixing()
 
     def _mixing(self) -> Matrix:
-        factor, level = self.units
-        rows = [self._sliced(gain - self._gain, 0, factor) for gain in (self._gains[0], self._gains[2])]
+        rows = [sliced(gain - self._gain, self._knots) for gain in (self._gains[0], self._gains[2])]
         if self.has_tint:
             tint = self._lift + self._gain if self.preserve_color else self._lift
-            rows.append(self._sliced(tint, 0, factor))
+            rows.append(sliced(tint, self._knots))
         if not self.preserve_color:
-            rows.append(self._sliced(self._gain, 1, factor))
+            rows.append(sliced(self._gain, self._knots, 1))
             for channel, per_luma in ((2, self.luma_in_u), (0, self.luma_in_v)):
                 offset = (self._offsets[channel] - self._offset) * per_luma
-                rows.append(self._sliced(offset, self.samples.gray + HALF, level))
+                rows.append(sliced(offset, self._knots, self.samples.gray + HALF))
         return np.concatenate(rows)

@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cgtool.pictures import Size
+from cgtool.pictures import Array, Size
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
-Whole = NDArray[np.int16]
 
 
 def shrunk(plane: Plane, step: tuple[int, int], siting: tuple[float, float]) -> Plane:
@@ -52,7 +51,7 @@ def _moved(plane: Plane, axis: int) -> Plane:
 
 
 class Doubled:
-    """A plane of chroma's size, int16, that is read at luma's size, some rows at a time. Serves one thread.
+    """A plane of chroma's size, float32, that is read at luma's size, some rows at a time. Serves one thread.
 
     Fill ``plane``, call `finish`, then read. It is bilinear between two samples. Where samples lie on pixels, a sample
     is moved to lie between two, which takes a little of its sharpness: it is meant for smooth shares of a value.
@@ -67,7 +66,7 @@ class Doubled:
         """
         self._step, self._siting, self._width = step, siting, picture.width
         width, height = -(-picture.width // step[0]), -(-picture.height // step[1])
-        self.plane = np.empty((height, width), np.int16)
+        self.plane = np.empty((height, width), np.float32)
 
     def finish(self) -> None:
         """The plane is written."""
@@ -79,8 +78,8 @@ class Doubled:
                 if here.size:
                     cv2.addWeighted(here, 0.75, after, 0.25, 0, here)
 
-    def rows(self, rows: slice) -> Whole:
-        """Some rows of luma: int16, (rows, width), to be overwritten at will."""
+    def __getitem__(self, rows: slice) -> Array:
+        """Some rows of luma: float32, (rows, width)."""
         across, down = self._step
         if self._step == (1, 1):
             return self.plane[rows]
@@ -90,4 +89,4 @@ class Doubled:
         part = self.plane[first - before : last + after]
         large = cv2.resize(part, (part.shape[1] * across, len(part) * down), interpolation=cv2.INTER_LINEAR)
         above = before * down + rows.start % down
-        return np.asarray(large, np.int16)[above : above + rows.stop - rows.start, : self._width]
+        return np.asarray(large, np.float32)[above : above + rows.stop - rows.start, : self._width]

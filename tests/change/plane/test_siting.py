@@ -31,7 +31,7 @@ def test_a_gradient_comes_back_as_it_was(phase: float, rows: int) -> None:
     y, x = np.mgrid[:6, :10]
     doubled.plane[:] = 100 * (2 * x + phase) + 1000 * (2 * y + phase)
     doubled.finish()
-    whole = np.concatenate([doubled.rows(slice(top, top + rows)) for top in range(0, 12, rows)])
+    whole = np.concatenate([doubled[top : top + rows] for top in range(0, 12, rows)])
     y, x = np.mgrid[:12, :20]
     np.testing.assert_allclose(whole[2:-3, 2:-3], (100 * x + 1000 * y)[2:-3, 2:-3], atol=1)
 
@@ -40,11 +40,11 @@ def test_odd_sizes_leave_out_what_lies_beyond() -> None:
     doubled = Doubled(Size(5, 3), (2, 2), (0.5, 0.5))
     doubled.plane[:] = 7
     doubled.finish()
-    assert doubled.rows(slice(0, 3)).tolist() == [[7] * 5] * 3
+    assert doubled[0:3].tolist() == [[7] * 5] * 3
 
 
 def test_chroma_of_luma_s_size_is_read_as_it_is() -> None:
     doubled = Doubled(Size(5, 3), (1, 1), (0, 0))
     doubled.plane[:] = np.arange(15).reshape(3, 5)
     doubled.finish()
-    assert doubled.rows(slice(1, 3)).tolist() == [[5, 6, 7, 8, 9], [10, 11, 12, 13, 14]]
+    assert doubled[1:3].tolist() == [[5, 6, 7, 8, 9], [10, 11, 12, 13, 14]]

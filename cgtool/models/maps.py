@@ -21,6 +21,7 @@ normalization would take an image's own light and tint away, and then no layer k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,9 @@ from cgtool.grid import KNOTS, MAP_STRIDE, MAPS, luma_knots
 from cgtool.models.generator import Generator
 from cgtool.models.layers import MOST_FILTERS, PlainBlock, PlainUp, accurate, check_ranges, conv3x3, draw_plain
 from cgtool.pictures import LUMA
+
+_UNBOUND = -10_000.0
+"""Less than any lift or offset."""
 
 
 @dataclass(frozen=True)
@@ -138,30 +142,28 @@ def keep_contrast(maps: Tensor, contrast: float) -> Tensor:
     Returns:
         The same shape.
     """
-    at_knot = torch.split(maps, MAPS, 1)
-    if len(at_knot) == 1:
-        gain, lift, offset = _parts(maps)
-        return torch.cat([gain, lift + F.relu(contrast - 1 - _luma(gain) - lift), offset], 1)
-    lumas = luma_knots(len(at_knot))
-    least = contrast * (lumas[1] - lumas[0])
-    kept: list[Tensor] = []
-    before = added = None
-    for luma, of_knot in zip(lumas, at_knot, strict=True):
-        gain, lift, offset = _parts(of_knot)
-        value = luma + (_luma(gain) + lift) * luma + _luma(offset)
-        if before is not None:
-            missing = F.relu(least - (value - before))
-            added = missing if added is None else added + missing
-            offset = offset + added
-        before = value
-        kept += [gain, lift, offset]
-    return torch.cat(kept, 1)
+    knots = maps.shape[1] // MAPS
+    maps = torch.maximum(maps, _per_map(maps, [*[-1.0] * 3, *[_UNBOUND] * 4] * knots))
+    lumas = luma_knots(knots) if knots > 1 else [1.0]
+    # Few operations on all maps together: on coarse maps, each costs engines more than its arithmetic.
+    of_value = [[*(luma * weight for weight in LUMA), luma, *LUMA] for luma in lumas]
+    terms = maps * _per_map(maps, [factor for of_knot in of_value for factor in of_knot])
+    if knots == 1:
+        lift = F.relu(contrast - 1 - terms[:, :4].sum(1, keepdim=True))
+        return maps + lift * _per_map(maps, [0, 0, 0, 1, 0, 0, 0])
+    at_knots = terms.unflatten(1, (knots, MAPS))  # type: ignore[no-untyped-call]  # torch gives it no types
+    value = at_knots.sum(2) + _per_map(maps, lumas)
+    missing = F.relu(contrast * (lumas[1] - lumas[0]) - (value[:, 1:] - value[:, :-1]))
+    added = [torch.zeros_like(missing[:, :1])]
+    for of_knot in torch.split(missing, 1, 1):
+        added.append(added[-1] + of_knot)
+    raised = torch.stack(added, 1) * _per_map(maps, [0, 0, 0, 0, 1, 1, 1])
+    return maps + raised.flatten(1, 2)
 
 
-def _parts(of_knot: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gain, lift and offset."""
-    gain, lift, offset = torch.split(of_knot, [3, 1, 3], 1)
-    return gain.clamp(min=-1), lift, offset
+def _per_map(maps: Tensor, numbers: Sequence[float]) -> Tensor:
+    """A number for each map, to be calculated with maps."""
+    return torch.tensor(numbers, dtype=maps.dtype, device=maps.device).reshape(-1, 1, 1)
 
 
 def apply_maps(image: Tensor, maps: Tensor) -> Tensor:

@@ -250,7 +250,7 @@ def check_data(data: FileName, sheet: FileName | None = None, workers: int = 2) 
     """Look at the images of a training before it begins, as it does itself; see `cgtool.tasks.check_data.check_data`.
 
     Args:
-        data: Holds ``trainA`` and ``trainB``, and ``testA`` and ``testB`` if there are test images.
+        data: Holds ``trainA`` and ``trainB``, and ``testA`` and ``testB``, ``maskA`` and ``maskB`` if there are any.
         sheet: Where a contact sheet is written, a JPEG; None for none.
         workers: Threads that decode.
 

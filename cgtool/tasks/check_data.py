@@ -15,7 +15,7 @@ def check_data(data: Path, sheet: Path | None = None, workers: int = 2) -> DataC
     """Decode every image once, and look for what would make a training worse.
 
     Args:
-        data: Holds ``trainA`` and ``trainB``, and perhaps ``testA`` and ``testB``.
+        data: Holds ``trainA`` and ``trainB``, and perhaps ``testA`` and ``testB``, ``maskA`` and ``maskB``.
         sheet: Where a contact sheet is written, a JPEG; None for none.
         workers: Threads that decode.
 
@@ -26,7 +26,8 @@ def check_data(data: Path, sheet: Path | None = None, workers: int = 2) -> DataC
     if not data.is_dir():
         raise UsageError("no such folder", path=data, hint="It should hold trainA and trainB")
     train, tests = ((data / f"{kind}A", data / f"{kind}B") for kind in ("train", "test"))
-    check = look_at_data(train, ("A", "B"), tests, workers)
+    masks = any((data / f"mask{letter}").is_dir() for letter in "AB")
+    check = look_at_data(train, ("A", "B"), tests, workers, masks=masks)
     if sheet is not None:
         try:
             write_sheet(sheet, check)

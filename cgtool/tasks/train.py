@@ -179,7 +179,9 @@ def train(request: TrainRequest) -> Iterator[Event]:
     with closing(join(request.config.device)) as world:
         if world.is_main:
             yield Looking((*request.folders, *(request.test_folders or ())))
-        data = look_at_data(request.folders, request.domains, request.test_folders, request.workers)
+        data = look_at_data(
+            request.folders, request.domains, request.test_folders, request.workers, masks=request.config.masks
+        )
         a, b = data.train
         palettes = None
         if request.config.objective.colour_weight:

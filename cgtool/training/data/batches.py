@@ -20,7 +20,8 @@ from torchvision.transforms.v2 import functional as transforms
 from cgtool.errors import MediaError
 from cgtool.training.chance import Use, numpy_generator
 from cgtool.training.config import TrainConfig
-from cgtool.training.data.images import Domain, load_rgb, mask_folder, mask_of, scale_to
+from cgtool.training.data.images import Domain, load_rgb, scale_to
+from cgtool.training.data.masks import load_mask
 
 _TRIES, _OBJECT = 8, 0.15
 """So many crops are tried until an object fills this share of one."""
@@ -30,9 +31,10 @@ class DomainStream:
     """An endless, reproducible sequence of one domain's images."""
 
     def __init__(self, domain: Domain, config: TrainConfig, order: Use, augment: Use) -> None:
-        if config.masks:
-            mask_folder(domain)  # refuses a domain that can't have any
+        if config.masks and domain.masks is None:
+            raise ValueError("nobody has looked for masks")
         self._domain = domain
+        self._masks = domain.masks if config.masks else None
         self._config = config
         self._order_use = order
         self._augment_use = augment
@@ -59,7 +61,7 @@ class DomainStream:
         path = self._domain.paths[index]
         try:
             image = load_rgb(path, round(self._config.load_size * self._config.zoom))
-            mask = mask_of(self._domain, path, image.size) if self._config.masks else None
+            mask = None if self._masks is None else load_mask(self._masks.get(path), image.size)
         except MediaError as error:
             raise MediaError(
                 f"can no longer be decoded: {error.message}", path=path, hint="Restore or remove it, and run again"

@@ -1,4 +1,4 @@
-"""The data at a glance, before hours are spent on it: counts, sizes, modes, copies, and what was skipped."""
+"""The data at a glance, before hours are spent on it: counts, sizes, modes, copies, masks, and what was skipped."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from cgtool.errors import UsageError
 from cgtool.training.data.glance import twins
 from cgtool.training.data.images import Domain, find_domain, find_tests
+from cgtool.training.data.masks import Masks, find_masks
 
 Pair = tuple[Path, Path]
 
@@ -41,10 +42,12 @@ class DataCheck:
     Attributes:
         train: The training images of A and of B.
         tests: The test images of A and of B; there may be none.
+        masks: Those of the training images; empty if nobody looked.
     """
 
     train: tuple[Domain, Domain]
     tests: tuple[Domain, Domain]
+    masks: tuple[Masks, ...] = ()
 
     @property
     def domains(self) -> list[Domain]:
@@ -64,14 +67,15 @@ class DataCheck:
 
     @property
     def lines(self) -> list[str]:
-        """Counts, sizes and modes: a line for each folder."""
-        return [_line(domain) for domain in self.domains]
+        """Counts, sizes and modes: a line for each folder of images, then for each of masks."""
+        return [*map(_line, self.domains), *(masks.line for masks in self.masks)]
 
     @cached_property
     def warnings(self) -> list[str]:
-        """What one should know before training: skipped files, and copies."""
+        """What one should know before training: skipped files, copies, and masks that are missing or say nothing."""
         skipped = [warning for domain in self._all for warning in domain.warnings]
-        return [*skipped, *(_copies(where, pairs) for where, pairs in self.copies.items())]
+        copies = [_copies(where, pairs) for where, pairs in self.copies.items()]
+        return [*skipped, *copies, *(warning for masks in self.masks for warning in masks.warnings)]
 
     @property
     def _all(self) -> Sequence[Domain]:
@@ -87,7 +91,12 @@ class DataCheck:
 
 
 def look_at_data(
-    folders: tuple[Path, Path], domains: tuple[str, str], tests: tuple[Path, Path] | None, workers: int
+    folders: tuple[Path, Path],
+    domains: tuple[str, str],
+    tests: tuple[Path, Path] | None,
+    workers: int,
+    *,
+    masks: bool = False,
 ) -> DataCheck:
     """Decode every image once.
 
@@ -96,16 +105,21 @@ def look_at_data(
         domains: What A and B are called.
         tests: Folders of their test images, which may be missing.
         workers: Threads that decode.
+        masks: Look for masks, too.
 
     Raises:
-        UsageError: A folder is missing or holds no image, or both domains have the same one.
+        UsageError: A folder is missing or holds no image, both domains have the same one, or none can have masks.
     """
     check_folders(*folders)
     a, b = (find_domain(name, folder, workers) for name, folder in zip(domains, folders, strict=True))
+    of_a, of_b = (find_masks(domain, workers) for domain in (a, b)) if masks else (None, None)
     if tests is None:
-        return DataCheck((a, b), (Domain(domains[0], Path(), ()), Domain(domains[1], Path(), ())))
-    to_test_a, to_test_b = (find_tests(name, folder, workers) for name, folder in zip(domains, tests, strict=True))
-    return DataCheck((a, b), (to_test_a, to_test_b))
+        to_test_a, to_test_b = (Domain(name, Path(), ()) for name in domains)
+    else:
+        to_test_a, to_test_b = (find_tests(name, folder, workers) for name, folder in zip(domains, tests, strict=True))
+    if of_a is None or of_b is None:
+        return DataCheck((a, b), (to_test_a, to_test_b))
+    return DataCheck((of_a.domain, of_b.domain), (to_test_a, to_test_b), (of_a, of_b))
 
 
 def _line(domain: Domain) -> str:

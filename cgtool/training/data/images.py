@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image, ImageOps
 
@@ -24,6 +25,8 @@ _NOBODYS = ("__MACOSX",)
 """What archives leave behind beside hidden folders."""
 SAMPLES = 4
 """Images of each domain that samples show."""
+
+_T = TypeVar("_T")
 
 # Python's warning filters belong to the process.
 _filters_lock = threading.Lock()
@@ -40,6 +43,7 @@ class Domain:
         unreadable: Files that were skipped, with the reason.
         skipped: Folders that were skipped: hidden ones, and those of notebooks and archives, that hold images.
         glances: Of each of ``paths``; empty if nobody looked.
+        masks: The masks that can be decoded, by their images' paths; None if nobody looked for any.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Domain:
     unreadable: tuple[tuple[Path, str], ...] = ()
     skipped: tuple[Path, ...] = ()
     glances: tuple[Glance, ...] = ()
+    masks: Mapping[Path, Path] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -101,9 +106,9 @@ def find_tests(name: str, folder: Path, workers: int) -> Domain:
 
 
 def _look_at_all(name: str, folder: Path, workers: int) -> Domain:
-    found, skipped = _image_files(folder)
+    found, skipped = image_files(folder)
     with ThreadPoolExecutor(max(1, workers), thread_name_prefix="check") as executor:
-        looks = list(executor.map(_look, found))
+        looks = list(executor.map(partial(attempt, _glance), found))
     good = [(path, look) for path, look in zip(found, looks, strict=True) if isinstance(look, Glance)]
     bad = [(path, look) for path, look in zip(found, looks, strict=True) if isinstance(look, str)]
     paths, glances = zip(*good, strict=True) if good else ((), ())
@@ -141,42 +146,16 @@ def load_rgb(path: Path, short_side: int | None = None) -> Image.Image:
     return Image.fromarray(still.pixels)
 
 
-def mask_folder(domain: Domain) -> Path:
-    """Where the masks of a domain's images are: ``maskX`` beside ``trainX``.
-
-    Raises:
-        UsageError: The domain's folder is called otherwise.
-    """
-    letter = domain.folder.name.removeprefix("train")
-    if letter == domain.folder.name:
-        raise UsageError(
-            "masks lie beside folders that are called trainA and trainB", path=domain.folder, hint="Give DATA with both"
-        )
-    return domain.folder.with_name(f"mask{letter}")
-
-
-def mask_of(domain: Domain, path: Path, size: tuple[int, int]) -> Image.Image:
-    """The mask of a domain's image: of the same name with any suffix, in mode L; all white if there is none.
-
-    Args:
-        domain: See `mask_folder`.
-        path: The image.
-        size: Width and height, px, that the mask is scaled to.
-
-    Raises:
-        MediaError: The mask can't be decoded.
-    """
-    folder = mask_folder(domain) / path.parent.relative_to(domain.folder)
-    for file in sorted(folder.glob(f"{glob.escape(path.stem)}.*")):
-        return load_rgb(file).convert("L").resize(size, Image.Resampling.BILINEAR)
-    return Image.new("L", size, 255)
+def spread_paths(domain: Domain, count: int) -> list[Path]:
+    """Up to ``count`` of a domain's images, evenly spread over it."""
+    count = min(count, len(domain))
+    return [domain.paths[number * len(domain) // count] for number in range(count)]
 
 
 def spread(domain: Domain, count: int, short_side: int) -> Iterator[Image.Image]:
-    """Up to ``count`` of a domain's images, evenly spread over it, scaled to a short side, in mode RGB."""
-    count = min(count, len(domain))
-    for number in range(count):
-        yield scale_to(load_rgb(domain.paths[number * len(domain) // count], short_side), short_side)
+    """Those of `spread_paths`, scaled to a short side, in mode RGB."""
+    for path in spread_paths(domain, count):
+        yield scale_to(load_rgb(path, short_side), short_side)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -187,7 +166,7 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
 
 
-def _image_files(folder: Path) -> tuple[list[Path], tuple[Path, ...]]:
+def image_files(folder: Path) -> tuple[list[Path], tuple[Path, ...]]:
     """A folder's images, sorted, and the folders below that hold images but were skipped."""
     files: list[Path] = []
     skipped: set[Path] = set()
@@ -206,16 +185,20 @@ def _image_files(folder: Path) -> tuple[list[Path], tuple[Path, ...]]:
     return sorted(files), tuple(sorted(skipped))
 
 
-def _look(path: Path) -> Glance | str:
-    """An image at a glance, or what is wrong with it."""
+def attempt(see: Callable[[Path], _T], path: Path) -> _T | str:
+    """What is seen in a file, or what is wrong with the file, in words."""
     try:
-        picture = load_rgb(path)
-        with Image.open(path) as file:  # its head alone
-            return glance_at(picture, file.mode)
+        return see(path)
     except CgtoolError as error:
         return error.message
     except Exception as error:  # a decoder raises whatever the damage leads it to; the file is named to the user
         return f"{type(error).__name__}: {error}"
+
+
+def _glance(path: Path) -> Glance:
+    picture = load_rgb(path)
+    with Image.open(path) as file:  # its head alone
+        return glance_at(picture, file.mode)
 
 
 def scale_to(image: Image.Image, short_side: int) -> Image.Image:
@@ -230,8 +213,8 @@ def scale_to(image: Image.Image, short_side: int) -> Image.Image:
 def first_readable(folder: Path, count: int) -> list[Path]:
     """The first images in a folder, by name, that can be decoded; none if there is no such folder."""
     good: list[Path] = []
-    for path in _image_files(folder)[0] if folder.is_dir() else []:
-        if len(good) < count and isinstance(_look(path), Glance):
+    for path in image_files(folder)[0] if folder.is_dir() else []:
+        if len(good) < count and isinstance(attempt(_glance, path), Glance):
             good.append(path)
     return good
 

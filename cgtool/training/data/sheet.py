@@ -1,4 +1,4 @@
-"""A contact sheet of the data: a row of pictures from each folder, and pairs that look like copies."""
+"""A contact sheet of the data: a row of pictures from each folder, of what masks show, and of what look like copies."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ def write_sheet(path: Path, check: DataCheck) -> None:
         OSError: It can't be written.
         MediaError: A picture can no longer be read.
     """
-    rows = [
-        (line, list(spread(domain, _COLUMNS, _SIDE))) for line, domain in zip(check.lines, check.domains, strict=True)
+    pictures = [
+        *(spread(domain, _COLUMNS, _SIDE) for domain in check.domains),
+        *(masks.objects(_COLUMNS, _SIDE) for masks in check.masks),
     ]
+    rows = [(line, list(some)) for line, some in zip(check.lines, pictures, strict=True)]
     copies = [load_rgb(one, _SIDE) for pair in pairs_to_show(check, _COLUMNS // 2) for one in pair]
     if copies:
         rows.append(("near-duplicates, in pairs", copies))

@@ -85,3 +85,20 @@ def test_there_may_be_no_tests(data: Path) -> None:
     check = look_at_data((data / "trainA", data / "trainB"), ("day", "night"), None, 1)
     assert len(check.domains) == 2
     assert check.warnings == []
+
+
+def test_masks_are_looked_at_when_asked_for(data: Path) -> None:
+    (data / "maskB").mkdir()
+    picture(1).convert("L").save(data / "maskB" / "2.png")
+    assert look(data).masks == ()
+    train = data / "trainA", data / "trainB"
+    check = look_at_data(train, ("day", "night"), None, 1, masks=True)
+    assert check.lines[2:] == [
+        f"{data / 'maskA'}: masks for 0 of 3 images of day",
+        f"{data / 'maskB'}: masks for 1 of 3 images of night",
+    ]
+    assert check.warnings == [
+        f"{train[0]}: 3 images without a mask, which count as nothing but object: 0.png, 1.png, 2.png",
+        f"{train[1]}: 2 images without a mask, which count as nothing but object: 0.png, 1.png",
+    ]
+    assert check.train[1].masks == {train[1] / "2.png": data / "maskB" / "2.png"}

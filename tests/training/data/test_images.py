@@ -5,18 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
-from cgtool.errors import UsageError
 from cgtool.training.data.images import (
     SAMPLES,
-    Domain,
     choose_samples,
     find_domain,
     find_tests,
-    mask_folder,
-    mask_of,
     middle,
     spread,
 )
@@ -45,19 +40,6 @@ def test_files_that_were_skipped_are_told(tmp_path: Path) -> None:
     (data / "trainA" / "broken.png").write_text("no image")
     (warning,) = find_domain("red", data / "trainA", 1).warnings
     assert warning.startswith(f"{data / 'trainA' / 'broken.png'}: skipped, ")
-
-
-def test_a_mask_lies_beside_its_image_whatever_its_suffix(tmp_path: Path) -> None:
-    paths = tmp_path / "trainA" / "deep" / "one.png", tmp_path / "trainA" / "two.png"
-    for path in (*paths, tmp_path / "maskA" / "deep" / "one.webp"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (20, 10), 40).save(tmp_path / "maskA" / "deep" / "one.webp", lossless=True)
-    domain = Domain("horse", tmp_path / "trainA", paths)
-    one, two = (mask_of(domain, path, (40, 20)) for path in paths)
-    assert (one.size, one.mode, one.getextrema()) == ((40, 20), "L", (40, 40))
-    assert two.getextrema() == (255, 255)
-    with pytest.raises(UsageError, match="trainA and trainB"):
-        mask_folder(Domain("horse", tmp_path / "horses", ()))
 
 
 def test_images_are_taken_evenly_from_a_domain(tmp_path: Path) -> None:

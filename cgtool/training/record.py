@@ -62,11 +62,13 @@ class Init:
         step: Steps that made them, where the run counts on from there.
         sha256: Of the file that describes them, which holds those of the weights.
         provenance: What it says of itself.
+        networks: Of a model: SHA-256 over structure and weights, which stay when the file that describes them changes.
     """
 
     step: int
     sha256: str
     provenance: Mapping[str, Any]
+    networks: str | None = None
 
 
 @dataclass(frozen=True)
@@ -176,15 +178,20 @@ class RunRecord:
     def differences(self, checkpoint: Mapping[str, Any]) -> list[Change]:
         """Where this run differs from the one that wrote a checkpoint, so that the result would be another.
 
-        Options that a checkpoint does not know are newer than it: it was made with their defaults.
+        Options that a checkpoint does not know are newer than it: it was made with their defaults. A model that is
+        imitated may lie elsewhere, as images may; another one may lie where it was.
         """
         step, config = checkpoint["step"], checkpoint["config"]
         values = self.config.to_json()
         found = [
             Change(step, option.flag, before, values[option.name])
             for option in options_of(TrainConfig)
-            if (before := config.get(option.name, option.default)) != values[option.name]
+            if option.name != "distill" and (before := config.get(option.name, option.default)) != values[option.name]
         ]
+        teacher = checkpoint.get("teacher")
+        if not _same_networks(teacher and Init(**teacher), self.teacher):
+            models = (config.get("distill"), teacher), (values["distill"], self.teacher and asdict(self.teacher))
+            found.append(Change(step, "--distill", *(_model_in_words(*model) for model in models)))
         for letter, domain in zip("AB", self.data, strict=True):
             before = checkpoint["data"][letter]
             if before["fingerprint"] != domain.fingerprint:
@@ -204,3 +211,18 @@ class RunRecord:
             init=init and Init(**init),
             changes=(*former, *self.differences(checkpoint)),
         )
+
+
+def _same_networks(before: Init | None, now: Init | None) -> bool:
+    if before is None or now is None:
+        return before is now
+    if before.networks is None:  # an older cgtool's: it noted no more than the file that describes them
+        return before.sha256 == now.sha256
+    return before.networks == now.networks
+
+
+def _model_in_words(path: str | None, model: Mapping[str, Any] | None) -> str | None:
+    """A model's name and the begin of its hash; no folder of this machine, as `model.json` has changes."""
+    if path is None or model is None:
+        return None
+    return f"{Path(path).name} ({(model.get('networks') or model['sha256'])[:8]})"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from cgtool.errors import UsageError
 from cgtool.models.folder import read_model_folder
 from cgtool.models.maps import MapsConfig, MapsGenerator
 from cgtool.models.weights import load_generator, save_model_folder
-from cgtool.tasks.train import Finished, TrainRequest, train
+from cgtool.tasks.train import Finished, Prepared, TrainRequest, train
 from cgtool.training.files.metrics import read_metrics
 from cgtool.training.losses import shown
 from cgtool.training.parts.distances import imitation
@@ -88,6 +91,30 @@ def test_it_goes_on_exactly(teacher: TrainRequest) -> None:
     lines = [read_metrics(each.run_folder / "metrics.jsonl") for each in (whole, parts)]
     values = [[(line["distillation_A"], line["distillation_B"]) for line in some] for some in lines]
     assert values[0] == values[1]
+
+
+def test_another_teacher_under_the_same_path_is_noticed(teacher: TrainRequest) -> None:
+    folder = teacher.engines_dir / "fickle"
+    shutil.copytree(teacher.model_folder, folder)
+    begun = student(teacher, "resumed", distill=str(folder), steps=4)
+    list(train(dataclasses.replace(begun, stop_after=1)))
+    told = json.loads((folder / "model.json").read_bytes())
+    told["defaults"]["smooth"] = 0.1
+    (folder / "model.json").write_text(json.dumps(told))
+    list(train(dataclasses.replace(begun, stop_after=2)))  # the networks are what they were
+    made = read_model_folder(folder)
+    nets = {direction: load_generator(made, direction) for direction in reversed(DIRECTIONS)}
+    swapped = dict(zip(DIRECTIONS, nets.values(), strict=True))
+    save_model_folder(folder, swapped, domains=made.domains, training_scale=36, provenance={}, overwrite=True)
+    with pytest.raises(UsageError, match=r"at step 2.*changed --distill from fickle \(\w{8}\) to fickle \(\w{8}\)"):
+        list(train(begun))
+    _, prepared, *_, finished = train(dataclasses.replace(begun, allow_change=True))
+    assert isinstance(prepared, Prepared)
+    assert any("--distill fickle" in warning and "not exact" in warning for warning in prepared.warnings)
+    assert isinstance(finished, Finished)
+    provenance = read_model_folder(begun.model_folder).provenance
+    assert [change["option"] for change in provenance["changes"]] == ["--distill"]  # type: ignore[attr-defined]  # JSON
+    assert provenance["teacher"]["sha256"] == hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()  # type: ignore[index]
 
 
 def test_a_teacher_of_other_domains_is_refused(teacher: TrainRequest) -> None:

@@ -56,6 +56,31 @@ def test_images_may_lie_elsewhere() -> None:
     assert moved.differences(checkpoint(record())) == []
 
 
+def taught(distill: str = "/home/night", networks: str | None = "0123456789", sha256: str = "9876543210") -> RunRecord:
+    return dataclasses.replace(record(distill=distill), teacher=Init(0, sha256, {"steps": 9}, networks))
+
+
+def test_another_teacher_is_noticed_wherever_it_lies() -> None:
+    before = json.loads(json.dumps(checkpoint(taught())))
+    for same in (taught(), taught(distill="/mnt/moved"), taught(sha256="told otherwise")):
+        assert same.differences(before) == []
+        assert same.going_on(before).changes == ()
+    assert taught(networks="abcdefghij").differences(before) == [
+        Change(5, "--distill", "night (01234567)", "night (abcdefgh)")
+    ]
+    assert record().differences(before) == [Change(5, "--distill", "night (01234567)", None)]
+    assert taught().differences(checkpoint(record())) == [Change(5, "--distill", None, "night (01234567)")]
+
+
+def test_a_teacher_of_a_checkpoint_that_knows_only_its_file_is_known_by_that() -> None:
+    before = checkpoint(taught())
+    del before["teacher"]["networks"]
+    assert taught(networks="whatever").differences(before) == []
+    assert taught(sha256="another file").differences(before) == [
+        Change(5, "--distill", "night (98765432)", "night (01234567)")
+    ]
+
+
 def test_a_checkpoint_that_does_not_know_an_option_was_made_with_its_default() -> None:
     before = checkpoint(record())
     del before["config"]["head_start"], before["config"]["stem_norm"], before["config"]["rims_weight"]

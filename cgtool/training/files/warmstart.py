@@ -165,4 +165,13 @@ def _read_model(folder: Path, networks: Networks) -> WarmStart:
 
 def model_as_init(model: ModelFolder) -> Init:
     """What a record says of a model that a run begins with or imitates: its steps are not the run's."""
-    return Init(0, hashlib.sha256((model.path / MODEL_FILE).read_bytes()).hexdigest(), model.provenance)
+    networks = {
+        "architecture": dict(model.architecture),
+        "weights": {direction: weights.sha256 for direction, weights in model.weights.items()},
+    }
+    return Init(
+        0,
+        hashlib.sha256((model.path / MODEL_FILE).read_bytes()).hexdigest(),
+        model.provenance,
+        hashlib.sha256(json.dumps(networks, sort_keys=True).encode()).hexdigest(),
+    )

@@ -74,6 +74,10 @@ def generator_losses(
     if ADVERSARIAL in terms:
         to_y.opinion, to_x.opinion = nets.D_Y(as_judged(objective, judged_y)), nets.D_X(as_judged(objective, judged_x))
         if is_relative(objective.gan_loss):
+            # The discriminators' losses ask D about the same real images again. To share the answer would make other
+            # results: with --diff-augment they see the images varied otherwise, beside the past fakes, and spectral
+            # norm goes on with every pass (a tenth of a step with projected discriminators). Where it would not, with
+            # patch discriminators alone, it would save a hundredth of a step, and hold D's activations throughout it.
             with torch.no_grad():
                 to_y.rival = nets.D_Y(as_judged(objective, on_plain_ground(y, mask_y)))
                 to_x.rival = nets.D_X(as_judged(objective, on_plain_ground(x, mask_x)))

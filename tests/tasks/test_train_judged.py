@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
+from cgtool.config import DIRECTIONS
 from cgtool.models.folder import read_model_folder
+from cgtool.models.weights import save_model_folder
 from cgtool.tasks.train import train
-from cgtool.training.files.metrics import read_judgements
+from cgtool.training.build import build_networks
+from cgtool.training.files.metrics import read_judgements, read_metrics
 from cgtool.training.judge import features
 from cgtool.training.judge.judge import LEAST_TESTS, Judge
-from cgtool.training.judge.judgement import Judgement
+from cgtool.training.judge.judgement import Figures, Judgement, best
 from tests.tasks.test_train import assert_equal, last_checkpoint, losses_of, request, run
 from tests.training.judge.test_judgement import judgement
-from tests.training.toy import BLUE, RED, shapes
+from tests.training.toy import BLUE, RED, shapes, tiny_config
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -75,6 +80,45 @@ def test_the_best_that_was_judged_is_the_model(
     then = read_model_folder(wanted.run_folder / "models" / f"toy.{steps}")
     assert model.weights == then.weights
     assert ("score" in model.provenance) is keep_best
+
+
+def a_teacher(root: Path) -> Path:
+    """A model with weights by chance."""
+    nets = build_networks(tiny_config(seed=5), torch.device("cpu"))
+    folder = root / "teacher"
+    save_model_folder(folder, nets.generators, domains=("red", "blue"), training_scale=36, provenance={})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "losses"),
+    [
+        ({"gan_loss": "relativistic", "r1_weight": 0.1, "r1_every": 2}, {"G_A_to_B", "D_A", "r1_A"}),
+        ({"gan_weight": 0.0, "cycle_weight": 0.0, "distill_weight": 1.0}, {"distillation_A"}),
+    ],
+    ids=["relativistic", "distilled"],
+)
+def test_a_judge_who_looks_keeps_the_best_whatever_the_losses(
+    tmp_path: Path, data: Path, tests: tuple[Path, Path], options: dict[str, Any], losses: set[str]
+) -> None:
+    """With these seeds the last step is the best of the first training, and not of the second."""
+    pytest.importorskip(features.PACKAGES[1], reason="cgtool[projected] is not installed")
+    teacher = {"distill": str(a_teacher(tmp_path))} if "distill_weight" in options else {}
+    config = {"steps": 8, **options, **teacher}
+    wanted = request(tmp_path, data, test_folders=tests, judge_every=4, export_every=4, sample_every=0, config=config)
+    run(wanted)
+    assert losses <= {name for line in read_metrics(wanted.run_folder / "metrics.jsonl") for name in line}
+    told = read_judgements(wanted.run_folder / "metrics.jsonl")
+    assert [one.step for one in told] == [4, 8]
+    kept = best(told)
+    assert kept is not None
+    model = read_model_folder(wanted.model_folder)
+    about: dict[str, Any] = dict(model.provenance)
+    assert (about["steps"], about["score"]) == (kept.step, kept.score)
+    assert {direction: Figures(**about["judged"][direction]) for direction in DIRECTIONS} == kept.reporting
+    each = {step: read_model_folder(wanted.run_folder / "models" / f"toy.{step}").weights for step in (4, 8)}
+    assert model.weights == each[kept.step]
+    assert each[4] != each[8]
 
 
 def test_ten_judgements_are_made_where_there_are_test_pictures(

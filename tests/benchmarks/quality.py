@@ -11,7 +11,8 @@
 - cycle: mean absolute difference, in levels, between a picture and its translation there and back.
 - rims, invented: what is left beside edges as a share of the mean change, and the share of pixels with a colour that
   neither the source has nearby nor the target's pictures have (see `cgtool.training.judge.change`).
-- E_warp: of the first frames of clips, shown / without smoothing; of the row ``identity``: of the source itself.
+- E_warp: of the first frames of clips (``--clips``), shown / without smoothing; of the row ``identity``: of the source
+  itself.
 
 Features are EfficientNet-Lite0's, pooled after its last convolution (1280), of pictures at 224x224 that were all, real
 ones too, encoded as JPEG of quality 95. Brackets hold 95% bootstrap intervals over the test pictures (of both sets, for
@@ -54,7 +55,7 @@ from tests.benchmarks.quality_models import Generator, Steadiness, domains_of, o
 from tests.contact_sheet import contact_sheet
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-CLIPS = ("01_dashcam_960x540_aac", "05_summergrass_720p_aac", "09_phone_garden_848x480_vfr_aac")
+CLIPS = "01,05,09"
 SHEET_PICTURES, SHEET_COLUMNS = 24, 6
 PALETTE_PICTURES = 200
 STAND_INS = 60
@@ -178,7 +179,8 @@ def main() -> None:
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL")
     parser.add_argument("--data", type=Path, help="folder of trainA and so on; default: by the model's domains")
     parser.add_argument("--pictures", choices=get_args(Pictures), default="test", help="what is translated")
-    parser.add_argument("--clips", type=Path, default=SHARED / "clips", help="folder of clips")
+    parser.add_argument("--clips", default=CLIPS, help="how the names of clips begin, with commas between")
+    parser.add_argument("--clips-folder", type=Path, default=SHARED / "clips", help="where they are")
     parser.add_argument("--frames", type=int, default=60, help="frames of each clip; 0 leaves steadiness out")
     parser.add_argument("--raw", action="store_true", help="add rows for the networks' results without guided detail")
     parser.add_argument("--engine", choices=ENGINES, default="auto")
@@ -186,6 +188,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "cgtool-quality")
     arguments = parser.parse_args()
+    arguments.clips = find_clips(arguments.clips_folder, arguments.clips) if arguments.frames else []
     features, rows = Features(arguments.cache), []
     for folder, models in by_data(arguments.models, arguments.data).items():
         rows += judge_models(Judge(folder, features, arguments.pictures), models, arguments)
@@ -209,12 +212,11 @@ def judge_models(judge: Judge, models: Sequence[Path], arguments: argparse.Names
     """Judge the models of one pair of domains; print their tables and write their sheets."""
     rows = []
     shown: dict[str, list[Sequence[Image]]] = {target: [judge.tests[judge.source(target)]] for target in judge.domains}
-    clips = [next(arguments.clips.glob(f"{clip}.*")) for clip in CLIPS] if arguments.frames else []
     for path in models:
         with ExitStack() as stack:
             generators = open_generators(path, judge.domains, arguments.engine, stack)
             for target, generator in generators.items():
-                steadiness = {clip.stem: generator.steadiness(clip, arguments.frames) for clip in clips}
+                steadiness = {clip.stem: generator.steadiness(clip, arguments.frames) for clip in arguments.clips}
                 for guided in (False, True) if arguments.raw else (True,):
                     name = path.resolve().name if guided else f"{path.resolve().name}, raw"
                     translated, returned = there_and_back(judge, target, generators, guided=guided)
@@ -231,6 +233,15 @@ def judge_models(judge: Judge, models: Sequence[Path], arguments: argparse.Names
             path = arguments.sheet.with_suffix(f".{target}{arguments.sheet.suffix}")
             write_image(path, StillImage(sheet(shown[target])))
     return tables
+
+
+def find_clips(folder: Path, beginnings: str) -> list[Path]:
+    """Clips by how their names begin, with commas between."""
+    found = {begin: sorted(folder.glob(f"{begin}*")) for begin in beginnings.split(",")}
+    for begin, paths in found.items():
+        if len(paths) != 1:
+            raise SystemExit(f"{folder}: {len(paths)} clips' names begin with {begin!r}")
+    return [path for paths in found.values() for path in paths]
 
 
 def there_and_back(

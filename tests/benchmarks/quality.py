@@ -11,6 +11,9 @@
 - cycle: mean absolute difference, in levels, between a picture and its translation there and back.
 - rims, invented: what is left beside edges as a share of the mean change, and the share of pixels with a colour that
   neither the source has nearby nor the target's pictures have (see `cgtool.training.judge.change`).
+- background, where the data have masks of objects (``maskA``, ``maskB``): mean absolute change outside of them, in
+  levels. Only training pictures have masks: whatever ``--pictures`` says, it is measured on 60 of them, evenly spread
+  over those whose mask shows an object and a background. Where a mask is soft, a pixel counts in part.
 - E_warp: of the first frames of clips (``--clips``), shown / without smoothing; of the row ``identity``: of the source
   itself.
 
@@ -27,9 +30,10 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -50,6 +54,7 @@ from cgtool.training.judge.measures import (
     mean,
     structure,
 )
+from tests.benchmarks.quality_background import masked_pictures
 from tests.benchmarks.quality_features import Features
 from tests.benchmarks.quality_models import Generator, Steadiness, domains_of, open_generators
 from tests.contact_sheet import contact_sheet
@@ -76,6 +81,7 @@ class Row:
     cycle: Figure | None = None
     rims: float | None = None
     invented: Figure | None = None
+    background: Figure | None = None
     steadiness: Mapping[str, Steadiness] = field(default_factory=dict)
 
 
@@ -95,6 +101,7 @@ class Judge:
             self.tests = {domain: some(photos, STAND_INS) for domain, photos in self.tests.items()}
         self._features = features
         real = {a: photographs(folder / "trainA"), b: photographs(folder / "trainB")}
+        self._masked = {a: masked_pictures(folder / "trainA"), b: masked_pictures(folder / "trainB")}
         self._train = {domain: features(pictures) for domain, pictures in real.items()}
         self._test = {domain: features(pictures) for domain, pictures in self.tests.items()}
         self._probe = fit_probe(self._train[a], self._train[b])
@@ -115,6 +122,7 @@ class Judge:
         target: str,
         translated: Sequence[Image],
         returned: Sequence[Image] | None,
+        background: Figure | None,
         steadiness: Mapping[str, Steadiness],
     ) -> Row:
         """What translations of the other domain's test pictures score.
@@ -123,6 +131,7 @@ class Judge:
             name, target: The row's.
             translated: In the order of ``tests``.
             returned: Their translations back; None if the model can't.
+            background: See `background`.
             steadiness: By clip.
         """
         sources, features = self.tests[self.source(target)], self._features(translated)
@@ -139,8 +148,14 @@ class Judge:
             None if cycle is None else average(np.asarray(cycle)),
             share_of_rims(pairs),
             average(np.array([palette.invented(*pair) for pair in pairs])),
+            background,
             steadiness,
         )
+
+    def background(self, target: str, translate: Callable[[Image], Image]) -> Figure | None:
+        """How much a translation of the other domain's pictures changes outside of masks; None without masks."""
+        masked = self._masked[self.source(target)]
+        return None if masked is None else masked.change(translate)
 
     def _share(self, features: Vectors, target: str) -> Figure:
         taken = self._probe.takes_for_b(features)
@@ -220,13 +235,16 @@ def judge_models(judge: Judge, models: Sequence[Path], arguments: argparse.Names
                 for guided in (False, True) if arguments.raw else (True,):
                     name = path.resolve().name if guided else f"{path.resolve().name}, raw"
                     translated, returned = there_and_back(judge, target, generators, guided=guided)
-                    rows.append(judge.judge(name, target, translated, returned, steadiness if guided else {}))
+                    background = judge.background(target, partial(generator.photograph, guided=guided))
+                    of_clips = steadiness if guided else {}
+                    rows.append(judge.judge(name, target, translated, returned, background, of_clips))
                 shown[target].append(translated)
     tables = []
     for target in reversed(judge.domains):
         of_target = [row for row in rows if row.target == target]
         sources = judge.tests[judge.source(target)]
-        identity = judge.judge("identity", target, sources, sources, unmoved(of_target))
+        background = judge.background(target, lambda picture: picture)
+        identity = judge.judge("identity", target, sources, sources, background, unmoved(of_target))
         tables += [judge.real(target), identity, *of_target]
         print(f"\n{judge.source(target)} to {target}\n", *table(tables[-len(of_target) - 2 :]), sep="\n", flush=True)
         if arguments.sheet:
@@ -264,6 +282,7 @@ def unmoved(rows: Sequence[Row]) -> dict[str, Steadiness]:
 def table(rows: Sequence[Row]) -> Iterator[str]:
     """The rows in Markdown."""
     clips = next((list(row.steadiness) for row in rows if row.steadiness), [])
+    masked = any(row.background for row in rows)
     heads = [
         "",
         "probe",
@@ -272,14 +291,16 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
         "cycle",
         "rims",
         "invented %",
+        *(["background"] if masked else []),
         *(f"E_warp {clip[:2]} x1e5" for clip in clips),
     ]
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
     for row in rows:
-        figures = text(row.probe), text(row.kid, 1e3, 1), text(row.structure, 1, 3), text(row.cycle, 1, 1)
-        change = "" if row.rims is None else f"{row.rims:.3f}", text(row.invented, 100)
-        yield f"| {' | '.join([row.name, *figures, *change, *(steady(row.steadiness.get(clip)) for clip in clips)])} |"
+        figures = [text(row.probe), text(row.kid, 1e3, 1), text(row.structure, 1, 3), text(row.cycle, 1, 1)]
+        figures += ["" if row.rims is None else f"{row.rims:.3f}", text(row.invented, 100)]
+        figures += [text(row.background, 1, 1)] if masked else []
+        yield f"| {' | '.join([row.name, *figures, *(steady(row.steadiness.get(clip)) for clip in clips)])} |"
 
 
 def text(figure: Figure | None, factor: float = 1, digits: int = 2) -> str:

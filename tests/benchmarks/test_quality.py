@@ -10,6 +10,20 @@ from cgtool.training.judge.measures import Figure
 from tests.benchmarks.quality import CLIPS, Row, find_clips, table
 from tests.benchmarks.quality_models import Steadiness
 
+REAL = Row("real zebra", "zebra", Figure(1, 1, 1), Figure(0, -0.001, 0.002))
+MASKED = Row(
+    "horse2zebra", "zebra", Figure(0.85, 0.75, 0.9), Figure(0.06, 0.05, 0.07), background=Figure(5.25, 4.0, 6.5)
+)  # fmt: skip
+
+
+def test_the_background_has_a_column_where_there_are_masks() -> None:
+    heads, _, real, model = table([REAL, MASKED])
+    assert heads.endswith("| invented % | background |")
+    assert real.endswith("|  |")
+    assert model.endswith("| 5.2 [4.0, 6.5] |")
+    assert len({line.count("|") for line in (heads, real, model)}) == 1
+    assert "background" not in next(iter(table([REAL])))
+
 
 def test_each_clip_has_a_column() -> None:
     row = Row("m", "zebra", Figure(1, 1, 1), Figure(0, 0, 0), steadiness={"40_horses": Steadiness(1e-4, 3e-4, 2e-4)})

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -18,9 +18,6 @@ from cgtool.training.config import TrainConfig
 from cgtool.training.files.loggers import DEFAULT_LOGGERS, LOGGERS
 from cgtool.training.options import Option, options_of
 from cgtool.training.presets import PRESETS, resolve
-
-if TYPE_CHECKING:
-    from cgtool.tasks.train import TrainRequest
 
 
 def _two_domains(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, str]:
@@ -140,26 +137,12 @@ def train(
     a: Path | None,
     b: Path | None,
     domains: tuple[str, str],
-    synonyms: dict[str, tuple[str, ...]],
     name: str,
     preset: str,
-    workers: int,
-    runs_dir: Path,
     engines_dir: Path | None,
-    checkpoint_every: int,
-    keep: int,
-    sample_every: int,
-    export_every: int,
-    judge_every: int | None,
-    keep_best: bool,
-    logger: tuple[str, ...],
-    stop_after: int | None,
-    init: Path | None,
-    save_init: Path | None,
-    allow_change: bool,
     quiet: bool,
     dry_run: bool,
-    **overrides: Any,  # noqa: ANN401  # the attributes of TrainConfig, checked there
+    **options: Any,  # noqa: ANN401  # the attributes of TrainConfig, checked there, and of TrainRequest
 ) -> None:
     """Train a model that moves images between two domains, without pairs.
 
@@ -170,45 +153,27 @@ def train(
     cgtool train --a horses --b zebras --domains horse,zebra --name horse2zebra
     torchrun --nproc-per-node=2 -m cgtool train summer2winter --domains summer,winter --name s2w
     """
-    config = resolve(preset, overrides)
+    config = resolve(preset, {option.name: options.pop(option.name) for option in options_of(TrainConfig)})
     folders = _folders(data, a, b)
     if dry_run:
         where = {"a": str(folders[0]), "b": str(folders[1]), **config.to_json(), "from": origins(ctx)}
         return click.echo(json.dumps({"name": name, "domains": domains, **where}, indent=2))
     _require(config.discriminator)
+    from cgtool.cli.train_screen import TrainScreen
     from cgtool.models.lookup import default_engines_dir
     from cgtool.tasks.train import TrainRequest
+    from cgtool.tasks.train import train as run
 
     request = TrainRequest(
         name=name,
         domains=domains,
-        synonyms=synonyms,
         folders=folders,
         config=config,
         test_folders=None if data is None else (data / "testA", data / "testB"),
-        runs_dir=runs_dir,
         engines_dir=default_engines_dir(engines_dir),
-        workers=workers,
-        checkpoint_every=checkpoint_every,
-        keep=keep,
-        sample_every=sample_every,
-        export_every=export_every,
-        judge_every=judge_every,
-        keep_best=keep_best,
-        logger=logger,
-        stop_after=stop_after,
-        init=init,
-        save_init=save_init,
-        allow_change=allow_change,
         command=shlex.join(["cgtool", *sys.argv[1:]]),
+        **options,
     )
-    _run(request, quiet=quiet)
-
-
-def _run(request: TrainRequest, *, quiet: bool) -> None:
-    from cgtool.cli.train_screen import TrainScreen
-    from cgtool.tasks.train import train as run
-
     with TrainScreen(quiet=quiet) as screen:
         for event in run(request):
             screen.show(event)

@@ -156,6 +156,17 @@ def check_synonyms(domains: tuple[str, str], synonyms: Mapping[str, tuple[str, .
                 check_domains((word, taken))
 
 
+def check_names(name: str, domains: tuple[str, str], synonyms: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse what a model can't be called, nor its domains; see `check_name`, `check_domains` and `check_synonyms`.
+
+    Raises:
+        UsageError: Naming the word.
+    """
+    check_name(name)
+    check_domains(domains)
+    check_synonyms(domains, synonyms)
+
+
 def read_model_folder(path: Path) -> ModelFolder:
     """Read and check a model folder's `model.json`. The weights must be there but are not read.
 
@@ -174,9 +185,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     # Whatever the record holds is checked here, once: the rooms that use it need not doubt it.
     try:
         model = _parse(path, data)
-        check_name(model.name)
-        check_domains(model.domains)
-        check_synonyms(model.domains, model.synonyms)
+        check_names(model.name, model.domains, model.synonyms)
     except (ModelError, UsageError) as error:
         raise ModelError(error.message, path=file, hint=error.hint or _COPY_HINT) from None
     for weight in model.weights.values():

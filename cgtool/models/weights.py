@@ -23,10 +23,8 @@ from cgtool.models.folder import (
     Defaults,
     ModelFolder,
     WeightFile,
-    check_domains,
-    check_name,
+    check_names,
     check_record,
-    check_synonyms,
     to_json,
 )
 
@@ -131,9 +129,7 @@ def save_model_folder(
         ModelError: Weights that are not finite in the stored precision, structures that differ, sizes out of range, or
             a failed write.
     """
-    check_name(path.name)
-    check_domains(domains)
-    check_synonyms(domains, synonyms or {})
+    check_names(path.name, domains, synonyms or {})
     _check_replaceable(path, overwrite)
     nets = [generators[direction] for direction in DIRECTIONS if direction in generators]
     if not nets or any(net.config != nets[0].config for net in nets):

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cgtool.backends import machine
-from cgtool.errors import CgtoolError, Terminated, UsageError
-from cgtool.files import claimed
-from cgtool.models.folder import check_domains, check_name, check_synonyms, read_model_folder
+from cgtool.errors import Terminated, UsageError
+from cgtool.models.folder import check_names, read_model_folder
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
 from cgtool.training.data.check import DataCheck, look_at_data
-from cgtool.training.data.images import choose_samples, spread
+from cgtool.training.data.images import spread
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.loggers import DEFAULT_LOGGERS, check_loggers
-from cgtool.training.files.samples import Sampler
 from cgtool.training.files.warmstart import check_save_init, model_as_init, save_init
 from cgtool.training.judge import features
 from cgtool.training.judge.judge import LEAST_TESTS, Judge
@@ -28,7 +26,7 @@ from cgtool.training.parallel import join
 from cgtool.training.parts.colours import palette
 from cgtool.training.record import DomainRecord, Init, RunRecord
 from cgtool.training.resume import resume
-from cgtool.training.state import TrainState, settle
+from cgtool.training.state import TrainState
 
 __all__ = ["Event", "Finished", "Prepared", "Progress", "TrainRequest", "train"]
 
@@ -169,9 +167,7 @@ def train(request: TrainRequest) -> Iterator[Event]:
         KeyboardInterrupt: SIGINT; all is saved.
         Terminated: SIGTERM; all is saved.
     """
-    check_name(request.name)
-    check_domains(request.domains)
-    check_synonyms(request.domains, request.synonyms)
+    check_names(request.name, request.domains, request.synonyms)
     check_loggers(request.logger)
     if request.save_init is not None:
         check_save_init(request.save_init)
@@ -186,8 +182,8 @@ def train(request: TrainRequest) -> Iterator[Event]:
         palettes = None
         if request.config.objective.colour_weight:
             palettes = palette(spread(a, *_PALETTE)), palette(spread(b, *_PALETTE))
-        config = settle(request.config, world.device)
-        state = TrainState(config, world, palettes)
+        state = TrainState(request.config, world, palettes)
+        config = state.config
         steps_per_epoch = -(-max(len(a), len(b)) // state.images_per_step)
         record = RunRecord(
             name=request.name,
@@ -209,10 +205,9 @@ def train(request: TrainRequest) -> Iterator[Event]:
         judge = _judge(request, data, state)
         if judge is not None and not features.available():
             warnings.append(f"judged without probe and KID, so that the last model is kept: {_FEATURES_HINT}")
-        with _alone(request) if world.is_main else nullcontext():
-            for event in _train(request, state, record, checkpoints, data, judge, warnings):
-                if world.is_main:
-                    yield event
+        for event in _train(request, state, record, checkpoints, data, judge, warnings):
+            if world.is_main:
+                yield event
 
 
 def _teacher(request: TrainRequest) -> Init | None:
@@ -227,21 +222,6 @@ def _teacher(request: TrainRequest) -> Init | None:
     if folder.resolve() == request.model_folder.resolve():
         raise UsageError("can't be imitated by what replaces it", path=folder, hint="Give another --name")
     return model_as_init(model)
-
-
-@contextmanager
-def _alone(request: TrainRequest) -> Iterator[None]:
-    """Two trainings in one folder would write over each other's checkpoints."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(claimed(request.run_folder))
-        except BlockingIOError as error:
-            hint = "Wait for it, stop it, or choose another --name"
-            raise CgtoolError("another training of this name is running", path=request.run_folder, hint=hint) from error
-        except OSError as error:
-            problem = f"the run folder can't be written: {(error.strerror or str(error)).lower()}"
-            raise CgtoolError(problem, path=request.run_folder, hint="Give another --runs-dir") from error
-        yield
 
 
 def _judge(request: TrainRequest, data: DataCheck, state: TrainState) -> Judge | None:
@@ -259,26 +239,6 @@ def _judge(request: TrainRequest, data: DataCheck, state: TrainState) -> Judge |
     return Judge(data.train, (a.paths, b.paths), state.config, state.world.device)
 
 
-def _judge_every(request: TrainRequest, total_steps: int) -> int:
-    return max(1, total_steps // _JUDGEMENTS) if request.judge_every is None else request.judge_every
-
-
-def _outputs(
-    request: TrainRequest, state: TrainState, record: RunRecord, data: DataCheck, judge: Judge | None
-) -> Outputs:
-    a, b = (choose_samples(*pair) for pair in zip(data.train, data.tests, strict=True))
-    return Outputs(
-        request.run_folder,
-        request.model_folder,
-        record,
-        state,
-        Sampler(request.domains, (a, b), state.config, state.networks.G.stride, state.world.device),
-        judge=judge,
-        keep_best=request.keep_best,
-        loggers=request.logger,
-    )
-
-
 def _train(
     request: TrainRequest,
     state: TrainState,
@@ -292,11 +252,20 @@ def _train(
     with ExitStack() as stack:
         outputs, actions = None, []
         if world.is_main:
-            outputs = stack.enter_context(_outputs(request, state, record, data, judge))
-            outputs.show_data(data)
-            every = _judge_every(request, record.total_steps)
+            outputs = Outputs(
+                request.run_folder,
+                request.model_folder,
+                record,
+                state,
+                data,
+                judge=judge,
+                keep_best=request.keep_best,
+                loggers=request.logger,
+            )
+            stack.enter_context(outputs)
+            seldom = max(1, record.total_steps // _JUDGEMENTS)
             actions = [
-                Action(every, outputs.judge),
+                Action(seldom if request.judge_every is None else request.judge_every, outputs.judge),
                 Action(request.sample_every, outputs.sample),
                 Action(request.export_every, outputs.export),
             ]

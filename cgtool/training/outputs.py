@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from cgtool.errors import CgtoolError, UsageError
-from cgtool.files import write_whole
+from cgtool.files import claimed, write_whole
 from cgtool.training.data.check import DataCheck
+from cgtool.training.data.images import choose_samples
 from cgtool.training.data.sheet import write_sheet
 from cgtool.training.files.loggers import DEFAULT_LOGGERS, LoggedRun, open_loggers
 from cgtool.training.files.metrics import MetricsLog, read_judgements, read_metrics
@@ -25,7 +26,7 @@ from cgtool.training.state import TrainState
 
 
 class Outputs:
-    """Writes a run's folder and its model, in the main process. Use it as a context manager.
+    """Writes a run's folder, which is its alone, and its model, in the main process. Use it as a context manager.
 
     ``runs/NAME`` holds `run.json`, `metrics.jsonl`, `data.jpg`, `samples/`, `report.html`, `models/`, `best/`, and what
     loggers keep, such as `tensorboard/`; checkpoints are written by the loop.
@@ -41,38 +42,48 @@ class Outputs:
         model_folder: Path,
         record: RunRecord,
         state: TrainState,
-        sampler: Sampler,
+        data: DataCheck,
         *,
         judge: Judge | None = None,
         keep_best: bool = True,
         loggers: Sequence[str] = DEFAULT_LOGGERS,
     ) -> None:
-        """Make the folder, write `run.json` and open the metrics.
+        """Make the folder, write `run.json` and a contact sheet of the images, and open the metrics.
 
         Args:
             folder: The run's.
             model_folder: Where the model goes.
             record: The run.
             state: What is trained.
-            sampler: Makes the samples.
+            data: The images; some of them become samples.
             judge: Judges; None if nobody does.
             keep_best: Whether the model is the best that was judged, instead of the last.
             loggers: Names of those that are told of the metrics.
 
         Raises:
             UsageError: The folder can't be written.
-            CgtoolError: A file can't be written, metrics of the steps so far are missing, or a logger can't be opened.
+            CgtoolError: Another training has the folder, a file can't be written, metrics of the steps so far are
+                missing, an image can no longer be read, or a logger can't be opened.
         """
         self.report = folder / "report.html"
         self._warnings: list[str] = []
         self._folder, self._model_folder = folder, model_folder
-        self._record, self._state, self._sampler = record, state, sampler
+        self._record, self._state = record, state
         self._judge, self._best = judge, folder / "best" / record.name if keep_best else None
-        _make(folder)
-        with _told(folder / "run.json") as path:
-            write_whole(path, json.dumps(record.to_json(), indent=2, ensure_ascii=False) + "\n")
-        run = LoggedRun(folder, record.name, record.id, state.step, record.config.to_json())
-        self.log = MetricsLog(folder, state.step, open_loggers(loggers, run))
+        samples = [choose_samples(*pair) for pair in zip(data.train, data.tests, strict=True)]
+        self._sampler = Sampler(
+            record.domains, (samples[0], samples[1]), state.config, state.networks.G.stride, state.world.device
+        )
+        with ExitStack() as opened:
+            opened.enter_context(_own(folder))
+            with _told(folder / "run.json") as path:
+                write_whole(path, json.dumps(record.to_json(), indent=2, ensure_ascii=False) + "\n")
+            with _told(folder / "data.jpg") as path:
+                write_sheet(path, data)
+            run = LoggedRun(folder, record.name, record.id, state.step, record.config.to_json())
+            self.log = MetricsLog(folder, state.step, open_loggers(loggers, run))
+            opened.callback(self.log.close)
+            self._opened = opened.pop_all()
 
     @property
     def warnings(self) -> list[str]:
@@ -85,12 +96,7 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.log.close()
-
-    def show_data(self, data: DataCheck) -> None:
-        """Write a contact sheet of the images."""
-        with _told(self._folder / "data.jpg") as path:
-            write_sheet(path, data)
+        self._opened.close()
 
     def sample(self) -> None:
         """Write a grid of samples, and the report with it."""
@@ -179,14 +185,21 @@ def _told(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def _make(folder: Path) -> None:
-    """Make the folder of a run and see that it can be written."""
-    try:
-        (folder / "samples").mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UsageError(
-            f"the run folder can't be written: {error.strerror}", path=folder, hint="Choose another --runs-dir"
-        ) from error
+@contextmanager
+def _own(folder: Path) -> Iterator[None]:
+    """A run's folder, made and writable: two trainings in one would write over each other's checkpoints."""
+    with ExitStack() as claim:
+        try:
+            claim.enter_context(claimed(folder))
+            (folder / "samples").mkdir(exist_ok=True)
+            probe = folder / ".writable"
+            probe.touch()
+            probe.unlink()
+        except BlockingIOError as error:
+            hint = "Wait for it, stop it, or choose another --name"
+            raise CgtoolError("another training of this name is running", path=folder, hint=hint) from error
+        except OSError as error:
+            raise UsageError(
+                f"the run folder can't be written: {error.strerror}", path=folder, hint="Choose another --runs-dir"
+            ) from error
+        yield

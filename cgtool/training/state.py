@@ -51,8 +51,13 @@ def pick_precision(precision: Precision, device: torch.device) -> Precision:
 class TrainState:
     """Networks, averages, optimizers, pools and counters.
 
+    Args:
+        config: What they are built from.
+        world: The processes that train them together.
+        palettes: The colours of A and of B, for the loss that judges them.
+
     Attributes:
-        config: What they are built from, settled.
+        config: What they are built from, settled for the device.
         world: The processes that train them together.
         step: Steps done.
         images: Images of each domain seen by all processes together: the samplers' position.
@@ -62,7 +67,7 @@ class TrainState:
     """
 
     def __init__(self, config: TrainConfig, world: World, palettes: Palettes = None) -> None:
-        assert config.precision != "auto", "not settled"
+        config = settle(config, world.device)
         self.config = config
         self.world = world
         self.step = 0

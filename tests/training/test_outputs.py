@@ -12,9 +12,9 @@ import torch
 
 from cgtool.errors import CgtoolError, UsageError
 from cgtool.models.folder import read_model_folder
+from cgtool.training.data.check import look_at_data
 from cgtool.training.files.loggers import DEFAULT_LOGGERS, LOGGERS
 from cgtool.training.files.metrics import StepMetrics
-from cgtool.training.files.samples import Sampler
 from cgtool.training.outputs import Outputs
 from cgtool.training.parallel import World
 from cgtool.training.state import TrainState
@@ -24,19 +24,19 @@ from tests.training.toy import tiny_config, write_domains
 
 
 def outputs(root: Path, *, loggers: Sequence[str] = DEFAULT_LOGGERS, **options: object) -> Outputs:
-    data = write_domains(root / "data")
-    paths = [sorted((data / f"test{letter}").iterdir()) for letter in "AB"]
-    config = tiny_config(**options)
-    state = TrainState(config, World(0, 1, torch.device("cpu")))
-    sampler = Sampler(("red", "blue"), (paths[0], paths[1]), config, 4, torch.device("cpu"))
-    folders = root / "runs" / "toy", root / "engines" / "toy"
-    return Outputs(*folders, record(**options), state, sampler, loggers=loggers)
+    images = write_domains(root / "data")
+    folders, tests = ((images / f"{kind}A", images / f"{kind}B") for kind in ("train", "test"))
+    data = look_at_data(folders, ("red", "blue"), tests, workers=1)
+    state = TrainState(tiny_config(**options), World(0, 1, torch.device("cpu")))
+    places = root / "runs" / "toy", root / "engines" / "toy"
+    return Outputs(*places, record(**options), state, data, loggers=loggers)
 
 
 def test_a_run_begins_with_its_record(tmp_path: Path) -> None:
     with outputs(tmp_path):
         pass
     content = json.loads((tmp_path / "runs" / "toy" / "run.json").read_text())
+    assert (tmp_path / "runs" / "toy" / "data.jpg").is_file()
     assert (content["name"], content["config"]["generator"]) == ("toy", "resnet6")
 
 

@@ -6,8 +6,8 @@ BASE := $(VENV)/.base-installed
 DEV := $(VENV)/.dev-installed
 
 # Of those on the path and pyenv's.
-OLDEST_PYTHON ?= $(shell $(PYTHON) tests/pythons.py oldest)
-NEWEST_PYTHON ?= $(shell $(PYTHON) tests/pythons.py newest)
+OLDEST_PYTHON ?= $(shell $(PYTHON) tests/tools/pythons.py oldest)
+NEWEST_PYTHON ?= $(shell $(PYTHON) tests/tools/pythons.py newest)
 # What the oldest and the newest releases are installed of: `make test-newest EXTRAS=test` leaves PyTorch out, and the
 # tests that need it are skipped.
 EXTRAS ?= all,test
@@ -15,7 +15,7 @@ EXTRAS ?= all,test
 .PHONY: demo test test-slow test-gpu test-tensorrt test-oldest test-newest coverage check bench bench-peers bench-train clean
 
 demo: $(BASE)
-	$(BIN)/python -m tests.demo
+	$(BIN)/python -m tests.tools.demo
 
 test: $(DEV)
 	$(BIN)/python -m pytest
@@ -36,7 +36,7 @@ test-tensorrt: $(DEV)
 # Every dependency in the oldest release that pyproject.toml declares, on the oldest Python.
 test-oldest:
 	$(OLDEST_PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m tests.oldest > .venv-oldest/oldest.txt
+	.venv-oldest/bin/python -m tests.tools.oldest > .venv-oldest/oldest.txt
 	.venv-oldest/bin/pip install --quiet --constraint .venv-oldest/oldest.txt --editable '.[$(EXTRAS)]'
 	.venv-oldest/bin/python -m pytest $(TESTS)
 
@@ -53,7 +53,7 @@ coverage: $(DEV)
 	$(BIN)/coverage combine --quiet
 	rm -f .coverage.* # what processes that were killed had not finished
 	$(BIN)/coverage json --quiet --fail-under 0 -o .coverage.json
-	$(BIN)/python -m tests.coverage_shares .coverage.json
+	$(BIN)/python -m tests.tools.coverage_shares .coverage.json
 	$(BIN)/coverage report
 
 check: $(DEV)

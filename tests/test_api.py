@@ -14,9 +14,9 @@ from PIL import Image
 import cgtool
 from cgtool.conversion.events import Advanced, EngineOpened, Finished, Started
 from cgtool.conversion.request import ConvertRequest
-from tests.media.samples import numbered, numbers
+from tests.helpers.samples import numbered, numbers
 from tests.tasks.test_join import unjoined as unjoined
-from tests.training.toy import write_domains
+from tests.training.data.toy import write_domains
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -13,7 +13,7 @@ import pytest
 
 from cgtool import files
 from cgtool.files import Reservation, publish_folder, remove_leftovers, sync_folder, write_whole, writing
-from tests.writers import ODD_NAMES, child, left, posix
+from tests.helpers.writers import ODD_NAMES, child, left, posix
 
 WRITING = """
 with writing(Path(sys.argv[1])) as file:

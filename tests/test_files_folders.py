@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cgtool.files import claimed, publish_folder, remove_leftovers
-from tests.writers import ODD_NAMES, child, left, posix
+from tests.helpers.writers import ODD_NAMES, child, left, posix
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

@@ -9,7 +9,7 @@ import pytest
 
 from cgtool.backends.manifest import EngineFile, find_engines
 from cgtool.models.folder import engine_key, read_model_folder
-from tests.benchmarks.first_losses import STEPS, chain, first_losses
+from tests.benchmarks.models.first_losses import STEPS, chain, first_losses
 
 ENGINES = Path(__file__).parents[1] / "engines"
 MODELS = sorted(path.parent for path in ENGINES.glob("*/model.json"))

@@ -29,7 +29,7 @@ from cgtool.conversion.model import source_of
 from cgtool.errors import EngineError
 from cgtool.models.folder import read_model_folder
 from tests.backends.support import psnr
-from tests.compiled import forge, manifest_of, quick_exports, replace_file
+from tests.helpers.compiled import forge, manifest_of, quick_exports, replace_file
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (2, 64, 48, 3), dtype=np.uint8)
 

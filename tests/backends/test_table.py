@@ -21,8 +21,8 @@ from cgtool.media.reader import VideoReader
 from cgtool.models.folder import read_model_folder
 from cgtool.pictures import Size
 from cgtool.tasks.export import Exported, ExportRequest, export, plan
-from tests.backends import toy
-from tests.compiled import converted, forge
+from tests.backends.kinds import toy
+from tests.helpers.compiled import converted, forge
 
 
 @pytest.mark.parametrize("row", KINDS.values(), ids=lambda row: row.name)

@@ -32,7 +32,7 @@ from cgtool.conversion.model import source_of
 from cgtool.errors import EngineError
 from cgtool.models.folder import read_model_folder
 from tests.backends.support import Sources, psnr
-from tests.compiled import forge, manifest_of, replace_file
+from tests.helpers.compiled import forge, manifest_of, replace_file
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (1, 64, 48, 3), dtype=np.uint8)
 

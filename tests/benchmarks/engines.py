@@ -31,7 +31,7 @@ from cgtool.errors import EngineError
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import read_model_folder
 from cgtool.pictures import Size
-from tests.demo import bunny
+from tests.tools.demo import bunny
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"256x256": Size(256, 256), "360p": Size(640, 360), "720p": Size(1280, 720)}

@@ -26,7 +26,7 @@ from cgtool.media.ffmpeg import executable
 from cgtool.media.reader import VideoReader
 from tests.benchmarks.pipeline import Cost, cost
 from tests.benchmarks.transcode import ENGINE
-from tests.demo import bunny
+from tests.tools.demo import bunny
 
 PACKAGES = ("vapoursynth", "vapoursynth-mlrt-ov", "vapoursynth-bestsource")
 ENVIRONMENT = Path(".venv-peers")

@@ -39,7 +39,7 @@ from cgtool.media.reader import VideoReader
 from cgtool.media.writer import VideoWriter
 from cgtool.pictures import Size
 from cgtool.tasks.convert import convert, lay_out
-from tests.demo import bunny
+from tests.tools.demo import bunny
 
 RECIPE_FRAMES = 40
 """The recipe is slow: so many frames are enough for its rate."""

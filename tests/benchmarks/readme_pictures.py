@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from cgtool.media.images import StillImage, write_image
 from cgtool.media.reader import VideoReader
 from cgtool.tasks.measure import measure
-from tests.contact_sheet import contact_sheet
-from tests.demo import bunny
+from tests.tools.contact_sheet import contact_sheet
+from tests.tools.demo import bunny
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = {"summer2winter": "winter", "photo2monet": "monet", "day2night": "night", "photo2vangogh": "vangogh"}

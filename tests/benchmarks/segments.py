@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.media.probe import make
+from tests.helpers.probe import make
 
 
 def bytes_in(folder: Path) -> int:

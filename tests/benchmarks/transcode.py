@@ -23,7 +23,7 @@ from cgtool.conversion.model import choose_model
 from cgtool.media.encoders import choose_encoder
 from cgtool.media.ffmpeg import executable
 from tests.benchmarks.pipeline import Cost, cost, pipeline
-from tests.demo import bunny
+from tests.tools.demo import bunny
 
 ENGINE = "openvino"
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.media.probe import assert_same_times, make, streams, timestamps
+from tests.helpers.probe import assert_same_times, make, streams, timestamps
 
 COMMAND = [sys.executable, "-m", "cgtool", "convert"]
 FAST = ["--engine", "identity", "--preset", "ultrafast"]

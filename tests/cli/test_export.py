@@ -18,7 +18,7 @@ from cgtool.backends.spec import AMPERE_AND_NEWER, RTX_GPUS
 from cgtool.cli.convert import convert
 from cgtool.cli.export import _gpus, export
 from cgtool.errors import UsageError
-from tests.compiled import forge, manifest_of, quick_exports, tiny_model
+from tests.helpers.compiled import forge, manifest_of, quick_exports, tiny_model
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from cgtool.cli.measure import measure as command
 from cgtool.errors import MediaError
-from tests.media.probe import make
+from tests.helpers.probe import make
 
 FIELDS = {"warp_error", "source_warp_error", "brightness_flicker", "colour_flicker", "edges", "change"}
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from cgtool.backends import timings
 from cgtool.cli.models import models
 from cgtool.errors import ModelError, UsageError
-from tests.compiled import forge, manifest_of
-from tests.models.published import instance, published_resnet
+from tests.helpers.compiled import forge, manifest_of
+from tests.models.checkpoints.published import instance, published_resnet
 
 
 def run(*arguments: str | Path) -> Result:

@@ -18,7 +18,7 @@ from cgtool.cli.progress import SCHEMA, ProgressLines
 from cgtool.cli.screen import Screen
 from cgtool.conversion.events import Advanced, EngineOpened, Finished, Note, Result, Started
 from cgtool.conversion.jobs import Job
-from tests.media.samples import numbered
+from tests.helpers.samples import numbered
 
 README = Path(__file__).parents[2] / "README.md"
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))

@@ -32,9 +32,9 @@ from cgtool.training.data.images import Domain
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import StepMetrics, read_metrics
 from cgtool.training.loop import Progress
-from tests.training.in_float64 import double_precision
+from tests.training.data.toy import TINY, tiny_config, write_domains
 from tests.training.judge.test_judgement import judgement
-from tests.training.toy import TINY, tiny_config, write_domains
+from tests.training.steps.in_float64 import double_precision
 
 ROOT = Path(__file__).parents[2]
 SMALL = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
@@ -147,11 +147,11 @@ def float64() -> Iterator[None]:
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("losses_of", [{}, {"gan_loss": "relativistic", "r1_weight": 0.5}], ids=["plain", "R1"])
 def test_two_processes_train_as_one_with_twice_the_batch(tmp_path: Path, data: Path, losses_of: dict[str, Any]) -> None:
-    """In double precision, where it can be told on any machine: see tests/training/in_float64.py."""
+    """In double precision, where it can be told on any machine: see tests/training/steps/in_float64.py."""
     steps = 4
     further = [f"--{name.replace('_', '-')}={value}" for name, value in losses_of.items()]
     options = command(data, f"--steps={steps}", "--accumulate=2", "--sample-every=0", *further)
-    torchrun = ["torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m", "tests.training.in_float64"]
+    torchrun = ["torch.distributed.run", "--nproc-per-node=2", "--standalone", "-m", "tests.training.steps.in_float64"]
     with running([*torchrun, *options], tmp_path) as process:
         output = process.communicate(timeout=180)[0]
         assert process.returncode == 0, output

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cgtool.cli.watch import watch
 from cgtool.conversion.request import WatchRequest
-from tests.media.samples import numbered
+from tests.helpers.samples import numbered
 
 COMMAND = [sys.executable, "-m", "cgtool", "watch", "in", "--to", "winter", "-o", "out", "--engine", "identity"]
 

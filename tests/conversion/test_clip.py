@@ -20,8 +20,8 @@ from cgtool.conversion.look import NEUTRAL, FullLook
 from cgtool.conversion.network import Network
 from cgtool.errors import MediaError
 from cgtool.media.reader import VideoReader
-from tests.media.probe import assert_same_times, describe, ffmpeg, make, streams
-from tests.media.samples import numbered, numbers
+from tests.helpers.probe import assert_same_times, describe, ffmpeg, make, streams
+from tests.helpers.samples import numbered, numbers
 
 PLAIN = FullLook(size="native", smooth=0.0, texture=0.0, detail="resize")
 TEST_PICTURE = "testsrc=size=66x50:rate=10:duration=0.4,noise=alls=20:allf=t"

@@ -21,8 +21,8 @@ from cgtool.media.images import read_image
 from cgtool.media.reader import VideoReader
 from cgtool.pictures import Image, Size, resize
 from cgtool.tasks.convert import convert, lay_out
-from tests.media.probe import describe, make
-from tests.media.samples import GRADIENT
+from tests.helpers.probe import describe, make
+from tests.helpers.samples import GRADIENT
 
 GRID = MapGrid(stride=4, knots=4)
 

@@ -15,7 +15,7 @@ from cgtool.conversion.model import choose_model
 from cgtool.errors import UsageError
 from cgtool.models.folder import read_model_folder
 from cgtool.models.maps import MapsConfig
-from tests.models.published import instance, published_resnet
+from tests.models.checkpoints.published import instance, published_resnet
 
 ENGINES = Path(__file__).parents[2] / "engines"
 

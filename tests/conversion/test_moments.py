@@ -11,8 +11,8 @@ import pytest
 from cgtool.conversion.moments import MOST_FRAMES, begins, calm_span, describe, read_moment
 from cgtool.errors import MediaError
 from cgtool.pictures import Size
-from tests.media.probe import make
-from tests.media.samples import numbered
+from tests.helpers.probe import make
+from tests.helpers.samples import numbered
 
 TIMES = [number / 10 for number in range(20)]
 

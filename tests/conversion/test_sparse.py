@@ -22,8 +22,8 @@ from cgtool.pictures import Image
 from cgtool.tasks.convert import convert, lay_out
 from tests.change.scenes import pan
 from tests.conversion.test_mapping import GRID, MODEL, FakeMaps, converted, pixels
-from tests.media.probe import make
-from tests.media.samples import GRADIENT
+from tests.helpers.probe import make
+from tests.helpers.samples import GRADIENT
 
 
 class Counting(FakeMaps):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from cgtool.models.weights import save_model_folder
 from tests.backends.support import small_generator
-from tests.media.probe import make
+from tests.helpers.probe import make
 
 KINDS = ("video", "still", "model", "checkpoint")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.media.identity import pass_through
-from tests.media.probe import make, timestamps
-from tests.media.samples import SILENCE_THEN_TONE, numbered, numbers, samples, tone_seconds
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import make, timestamps
+from tests.helpers.samples import SILENCE_THEN_TONE, numbered, numbers, samples, tone_seconds
 from tests.media.test_containers import WITH_SOUND
 
 

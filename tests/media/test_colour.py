@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cgtool.media.colour import Colour
 from cgtool.media.reader import VideoReader
-from tests.media.identity import pass_through
-from tests.media.probe import make, streams
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import make, streams
 
 COLOURS = ["0x000000", "0xffffff", "0xff0000", "0x00ff00", "0x0000ff", "0xffff00", "0x808080", "0x3a7b21", "0xc8a06e"]
 MATRICES = {

@@ -14,10 +14,10 @@ import pytest
 
 from cgtool.errors import MediaError
 from cgtool.media.reader import VideoReader
+from tests.helpers.probe import make, timestamps
+from tests.helpers.reading import error_of, read, times
+from tests.helpers.samples import cut_off, damage, numbered
 from tests.media.input.recordings import joined, recording
-from tests.media.probe import make, timestamps
-from tests.media.reading import error_of, read, times
-from tests.media.samples import cut_off, damage, numbered
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from cgtool.errors import UsageError
 from cgtool.media import encoders
 from cgtool.media.containers import CONTAINERS
 from cgtool.media.encoders import ENCODERS, Encoder, choose_encoder, find_hardware_encoder
-from tests.media.probe import ffmpeg
+from tests.helpers.probe import ffmpeg
 
 
 def value(arguments: tuple[str, ...], option: str) -> str | None:

@@ -11,8 +11,8 @@ from cgtool.media.encoders import choose_encoder
 from cgtool.media.hdr import DIFFUSE_WHITE, carry_metadata, tone_curve
 from cgtool.media.reader import VideoReader
 from cgtool.pictures import Size
-from tests.media.probe import make
-from tests.media.samples import GRADIENT
+from tests.helpers.probe import make
+from tests.helpers.samples import GRADIENT
 
 TRANSFERS = {"PQ": "smpte2084", "HLG": "arib-std-b67"}
 METADATA = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"

@@ -18,7 +18,7 @@ from PIL import Image, ImageFile
 
 from cgtool.errors import MediaError
 from cgtool.media.images import WRITABLE_SUFFIXES, StillImage, read_image, write_image
-from tests.media.pictures import Pixels, camera_exif, difference, encode, gradient
+from tests.helpers.pictures import Pixels, camera_exif, difference, encode, gradient
 
 LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".jp2")
 

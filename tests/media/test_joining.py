@@ -15,9 +15,9 @@ from cgtool.media.input.beside import Source
 from cgtool.media.joining import Joiner, Piece, check_piece, counts_from_zero
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import VideoWriter
-from tests.media.identity import pass_through
-from tests.media.probe import ffmpeg, make, streams, timestamps
-from tests.media.samples import packets
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import ffmpeg, make, streams, timestamps
+from tests.helpers.samples import packets
 
 VARIABLE = "select='not(between(mod(n,7),3,4))',setsar=4/3,setparams=range=pc:colorspace=smpte170m"
 FRAMES = 43

@@ -14,9 +14,9 @@ from PIL import Image
 
 from cgtool.media.orientation import orientation_from_display_matrix
 from cgtool.media.reader import VideoReader
-from tests.media.identity import pass_through
-from tests.media.probe import describe, make, streams
-from tests.media.samples import sample_aspect_ratio
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import describe, make, streams
+from tests.helpers.samples import sample_aspect_ratio
 
 Pixels = NDArray[np.uint8]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from cgtool.media.reader import VideoReader
-from tests.media.probe import make, timestamps
-from tests.media.reading import read, times
-from tests.media.samples import numbered
-from tests.standins import REAL
+from tests.helpers.probe import make, timestamps
+from tests.helpers.reading import read, times
+from tests.helpers.samples import numbered
+from tests.helpers.standins import REAL
 
 CLIPS = [
     "01_dashcam_960x540_aac.mp4",

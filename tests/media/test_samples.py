@@ -15,7 +15,7 @@ from cgtool.media import samples
 from cgtool.media.encoders import EncoderChoice, choose_encoder
 from cgtool.media.samples import bytes_per_frame, jpeg, webm
 from cgtool.pictures import Image
-from tests.media.probe import make
+from tests.helpers.probe import make
 
 
 def noise(count: int) -> list[Image]:

@@ -27,10 +27,10 @@ from cgtool.media.encoders import choose_encoder
 from cgtool.media.input.beside import Source
 from cgtool.media.reader import VideoReader
 from cgtool.media.writer import VideoWriter
-from tests.media.identity import pass_through
-from tests.media.probe import make, streams, timestamps
-from tests.media.samples import numbered, numbers, sample_aspect_ratio
-from tests.processes import children_of
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import make, streams, timestamps
+from tests.helpers.processes import children_of
+from tests.helpers.samples import numbered, numbers, sample_aspect_ratio
 
 MATRIX = [(suffix, codec) for suffix, container in CONTAINERS.items() for codec in container.codecs]
 FOURCC = {"prores": "prores", "ffv1": "ffv1", "gif": "gif", "h264": "h264", "hevc": "hevc", "av1": "av1", "vp9": "vp9"}

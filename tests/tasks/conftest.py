@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.toy import write_domains
+from tests.training.data.toy import write_domains
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cgtool.errors import CgtoolError, UsageError
 from cgtool.tasks.check_data import check_data
-from tests.training.toy import write_domains
+from tests.training.data.toy import write_domains
 
 
 def test_a_folder_is_looked_at_and_shown(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from cgtool.conversion.model import Model
 from cgtool.conversion.request import ConvertRequest
 from cgtool.errors import EngineError, OutOfMemoryError, UsageError
 from cgtool.tasks.convert import convert, lay_out
-from tests.media.probe import assert_same_times, streams, timestamps
-from tests.media.samples import numbered, numbers
+from tests.helpers.probe import assert_same_times, streams, timestamps
+from tests.helpers.samples import numbered, numbers
 
 SOURCE = GeneratorSource("key", "nothing", 4, lambda: pytest.fail("the network is not needed"))
 LOOK = FullLook(size=286, smooth=0.0, texture=0.0, detail="resize")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.media.probe import make
-from tests.processes import children_of
+from tests.helpers.probe import make
+from tests.helpers.processes import children_of
 
 PEAK = """
 import json, sys, time

@@ -32,7 +32,7 @@ from cgtool.models.folder import read_model_folder
 from cgtool.tasks.export import Exported, ExportRequest, Started, export, photographs, plan
 from tests.backends.onnx.tensorrt_readiness import problems
 from tests.backends.support import small_generator
-from tests.compiled import forge, manifest_of, quick_exports, remembered, tiny_model
+from tests.helpers.compiled import forge, manifest_of, quick_exports, remembered, tiny_model
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from cgtool.conversion.pieces.unfinished import WorkFolder
 from cgtool.errors import MediaError, OutputExistsError
 from cgtool.media.joining import Joiner
 from cgtool.tasks.join import join
-from tests.conversion.worker import Flickering, run
-from tests.media.samples import numbered, numbers
+from tests.conversion.pieces.worker import Flickering, run
+from tests.helpers.samples import numbered, numbers
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from cgtool.errors import MediaError, UsageError
 from cgtool.tasks.measure import MeasuredFrame, measure
-from tests.media.probe import make
+from tests.helpers.probe import make
 
 
 @pytest.fixture(scope="module")

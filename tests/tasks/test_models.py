@@ -20,8 +20,8 @@ from cgtool.models.folder import ModelFolder, read_model_folder
 from cgtool.models.lookup import resolve
 from cgtool.models.weights import load_generator
 from cgtool.tasks.models import import_model, list_engines, list_models
-from tests.compiled import manifest_of
-from tests.models.published import instance, published_resnet
+from tests.helpers.compiled import manifest_of
+from tests.models.checkpoints.published import instance, published_resnet
 
 OPTIONS = """----------------- Options ---------------
                batch_size: 1

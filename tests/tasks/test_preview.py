@@ -19,8 +19,8 @@ from cgtool.conversion.request import PreviewRequest
 from cgtool.errors import MediaError, UsageError
 from cgtool.pictures import Size
 from cgtool.tasks import preview as task
-from tests.chromium import Chromium
-from tests.media.probe import make
+from tests.helpers.chromium import Chromium
+from tests.helpers.probe import make
 
 
 def data_of(page: Path) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from cgtool.training.loop import Progress
 from cgtool.training.losses import Losses
 from cgtool.training.presets import resolve
 from cgtool.training.state import TrainState
-from tests.training.toy import TINY, tiny_config, write_domains
+from tests.training.data.toy import TINY, tiny_config, write_domains
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -13,7 +13,7 @@ from cgtool.conversion.events import EngineOpened, Finished
 from cgtool.conversion.request import WatchRequest
 from cgtool.errors import UsageError
 from cgtool.tasks.watch import settled, watch
-from tests.media.samples import numbered
+from tests.helpers.samples import numbered
 
 
 def request_for(folder: Path) -> WatchRequest:

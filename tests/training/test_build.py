@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from cgtool.training.build import build_networks
-from tests.training.toy import tiny_config
+from tests.training.data.toy import tiny_config
 
 CPU = torch.device("cpu")
 

@@ -17,8 +17,8 @@ from cgtool.training.loop import Action, Loop, Progress
 from cgtool.training.losses import Losses
 from cgtool.training.record import DomainRecord, RunRecord
 from cgtool.training.state import TrainState
-from tests.training.paper import WORLD
-from tests.training.toy import tiny_config
+from tests.training.data.toy import tiny_config
+from tests.training.steps.paper import WORLD
 
 
 class Counting(TrainState):

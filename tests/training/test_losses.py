@@ -25,7 +25,7 @@ from cgtool.training.parts.distances import adversarial_loss
 from cgtool.training.parts.masks import on_plain_ground, split_mask
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.step import generator_losses
-from tests.training.toy import tiny_config
+from tests.training.data.toy import tiny_config
 
 
 def test_names_are_those_that_files_know() -> None:

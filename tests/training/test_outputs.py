@@ -18,9 +18,9 @@ from cgtool.training.files.metrics import StepMetrics
 from cgtool.training.outputs import Outputs
 from cgtool.training.parallel import World
 from cgtool.training.state import TrainState
+from tests.training.data.toy import tiny_config, write_domains
 from tests.training.files.test_loggers import ToyLogger
 from tests.training.test_record import record
-from tests.training.toy import tiny_config, write_domains
 
 
 def outputs(root: Path, *, loggers: Sequence[str] = DEFAULT_LOGGERS, **options: object) -> Outputs:

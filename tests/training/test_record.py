@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from cgtool.training.record import Change, DomainRecord, Init, RunRecord
-from tests.training.toy import tiny_config
+from tests.training.data.toy import tiny_config
 
 
 def record(**options: object) -> RunRecord:

@@ -16,8 +16,8 @@ from cgtool.training.parallel import World
 from cgtool.training.record import RunRecord
 from cgtool.training.resume import resume
 from cgtool.training.state import TrainState
+from tests.training.data.toy import tiny_config
 from tests.training.test_record import record
-from tests.training.toy import tiny_config
 
 
 def state(**options: object) -> TrainState:

@@ -9,7 +9,7 @@ from cgtool.errors import ModelError
 from cgtool.training.config import TrainConfig
 from cgtool.training.parallel import World
 from cgtool.training.state import TrainState, pick_precision, settle
-from tests.training.toy import tiny_config
+from tests.training.data.toy import tiny_config
 
 WORLD = World(0, 1, torch.device("cpu"))
 

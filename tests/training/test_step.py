@@ -21,8 +21,9 @@ from cgtool.training.parts.motion import random_motion, with_noise
 from cgtool.training.parts.through_detail import through_detail
 from cgtool.training.state import TrainState
 from cgtool.training.step import autocast, discriminator_losses, generator_losses, train_step
-from tests.training.in_float64 import double_precision
-from tests.training.paper import (
+from tests.training.data.toy import tiny_config
+from tests.training.steps.in_float64 import double_precision
+from tests.training.steps.paper import (
     IDENTITY,
     LAMBDA,
     WORLD,
@@ -36,7 +37,6 @@ from tests.training.paper import (
     paper_objectives,
     step,
 )
-from tests.training.toy import tiny_config
 
 CHOICES = list(itertools.product(GAN_LOSSES, CYCLE_LOSSES))
 

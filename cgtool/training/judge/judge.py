@@ -1,7 +1,7 @@
 """A judge who looks at a training's translations of test pictures now and then, and touches nothing of the training.
 
-Figures are those of `tests/benchmarks/quality.py`, of fewer pictures: up to 64 test pictures of each domain, their
-middle at 256 x 256. Every other one chooses the best step, the rest report what that step is worth. The probe is
+Figures are those of `tests/benchmarks/models/quality.py`, of fewer pictures: up to 64 test pictures of each domain,
+their middle at 256 x 256. Every other one chooses the best step, the rest report what that step is worth. The probe is
 fitted on, and KID is measured to, up to 128 training pictures of each domain.
 """
 

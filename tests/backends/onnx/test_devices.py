@@ -27,7 +27,7 @@ from cgtool.errors import EngineError
 from cgtool.extras import installed
 from cgtool.models.folder import read_model_folder
 from tests.backends.support import Sources, psnr
-from tests.media.probe import make
+from tests.helpers.probe import make
 
 NO_DEVICE = "onnxruntime-ep-openvino finds no device for openvino on this machine; it refuses CPUs that are not Intel's"
 FRAMES = np.random.default_rng(0).integers(0, 256, (1, 40, 56, 3), dtype=np.uint8)

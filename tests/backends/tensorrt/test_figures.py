@@ -9,7 +9,7 @@ import pytest
 
 from cgtool.backends import machine
 from tests.backends.tensorrt.figures import HEAD, lines
-from tests.compiled import quick_exports
+from tests.helpers.compiled import quick_exports
 
 
 def test_engines_that_run_have_figures(compiled: Path) -> None:

@@ -30,7 +30,7 @@ from cgtool.cli.app import cli
 from cgtool.errors import EngineError, UsageError
 from cgtool.tasks.export import Exported, ExportRequest, export, plan
 from tests.backends.support import ENGINES
-from tests.compiled import quick_exports, tiny_model
+from tests.helpers.compiled import quick_exports, tiny_model
 
 pytest.importorskip("tensorrt_rtx", reason="no TensorRT for RTX: pip install 'cgtool[tensorrt-rtx]'")
 

@@ -15,7 +15,7 @@ from cgtool.backends.opening import Opened
 from cgtool.conversion.events import Advanced, Finished
 from cgtool.conversion.request import ConvertRequest
 from cgtool.tasks.convert import convert, lay_out
-from tests.conversion.worker import Flickering, model
+from tests.conversion.pieces.worker import Flickering, model
 
 
 def slow(*_: object) -> Opened:

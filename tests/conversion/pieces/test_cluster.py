@@ -21,8 +21,8 @@ from cgtool.conversion.pieces.segmented import Segmentation
 from cgtool.conversion.pieces.segments import NOTHING, Part
 from cgtool.conversion.request import ConvertRequest, PreviewRequest, WatchRequest
 from cgtool.errors import ClusterError, UsageError
-from tests.conversion.pieces.test_segmented import FRAMES, SEGMENTS, difference, ended, footage, start
-from tests.media.probe import make, streams, timestamps
+from tests.conversion.pieces.working import FRAMES, SEGMENTS, difference, ended, footage, start
+from tests.helpers.probe import make, streams, timestamps
 
 JOB = Job(Path("a.mp4"), Path("b.mp4"))
 

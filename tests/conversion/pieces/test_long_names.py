@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import cgtool
-from tests.media.samples import numbered, numbers
+from tests.helpers.samples import numbered, numbers
 
 
 @pytest.mark.parametrize("length", [232, 233, 247, 255])

@@ -12,7 +12,7 @@ from cgtool.conversion.look import NEUTRAL, FullLook
 from cgtool.conversion.network import Network
 from cgtool.conversion.pieces.passage import Passage, Shown
 from cgtool.media.reader import VideoReader
-from tests.media.samples import numbered
+from tests.helpers.samples import numbered
 
 STEADY = FullLook(size="native", smooth=0.8, texture=0.0, detail="resize")
 

@@ -2,81 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from cgtool.conversion.events import Advanced, Event, Finished, Note
+from cgtool.conversion.events import Advanced, Event, Note
 from cgtool.conversion.pieces.unfinished import WorkFolder, unfinished
 from cgtool.errors import EngineError
 from cgtool.media.reader import VideoReader
 from cgtool.pictures import Image
-from tests.conversion.worker import Flickering, FlickeringMaps, run
-from tests.media.probe import assert_same_times, ffmpeg, make, streams, timestamps
-from tests.media.samples import packets
-
-FRAMES = 86
-SEGMENTS = 4
-
-
-def footage(path: Path, seconds: float = 4) -> Path:
-    """A clip of variable rate, with B-frames and a single key frame, sound and subtitles."""
-    text = path.with_suffix(".srt")
-    text.write_text("1\n00:00:00,300 --> 00:00:01,000\nDew\n\n2\n00:00:03,200 --> 00:00:03,900\nFog\n")
-    picture = f"testsrc2=size=160x96:rate=30000/1001:duration={seconds},noise=alls=4:allf=t"
-    return make(path, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=440:duration={seconds}", "-i", text,
-                "-vf", "select='not(between(mod(n,7),3,4))'", "-fps_mode", "vfr", "-c:v", "libx264",
-                "-preset", "veryfast", "-bf", "3", "-g", "999", "-sc_threshold", "0", "-c:a", "aac",
-                "-c:s", "mov_text")  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return footage(tmp_path_factory.mktemp("segments") / "a.mp4")
-
-
-def start(source: Path, target: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.conversion.worker", str(source), str(target), *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def ended(process: subprocess.Popen[str], seconds: float = 120) -> list[Any]:
-    """What a worker says at its end: status, error, frames, frames that the engine saw, notes, warnings."""
-    said, _ = process.communicate(timeout=seconds)
-    assert process.returncode == 0
-    found: list[Any] = json.loads(said)
-    assert found[:2] == ["converted", None]
-    return found
-
-
-def killed(process: subprocess.Popen[str]) -> None:
-    """Wait until a worker has killed itself."""
-    process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL
-
-
-def content(path: Path) -> object:
-    """All that is in a file: every frame's checksum and time, sound, subtitles."""
-    return shown(path), packets(path, "audio"), packets(path, "subtitles"), timestamps(path, "0:a:0")
-
-
-def shown(path: Path) -> list[tuple[str, str]]:
-    """Every frame's time and checksum."""
-    done = ffmpeg("-loglevel", "error", "-copyts", "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough",
-                  "-enc_time_base", "demux", "-f", "framemd5", "-")  # fmt: skip
-    assert done.stderr == ""
-    lines = [line.replace(" ", "").split(",") for line in done.stdout.splitlines() if not line.startswith("#")]
-    return [(pts, checksum) for _, _, pts, *_, checksum in lines]
+from tests.conversion.pieces.worker import Flickering, FlickeringMaps, run
+from tests.conversion.pieces.working import (
+    FRAMES,
+    SEGMENTS,
+    content,
+    difference,
+    ended,
+    footage,
+    killed,
+    results,
+    shown,
+    start,
+)
+from tests.helpers.probe import assert_same_times, make, streams, timestamps
 
 
 @pytest.fixture(scope="module")
@@ -126,18 +79,6 @@ def test_segments_are_one_piece(source: Path, tmp_path: Path) -> None:
     assert streams(whole)[1:] == streams(cut)[1:]
 
 
-def difference(first: Path, second: Path) -> tuple[float, int]:
-    """Mean and largest difference of two clips in levels, at the network's scale."""
-    frames = [pixels(first), pixels(second)]
-    apart = np.abs(frames[0] - frames[1])
-    return float(apart.mean()), int(apart.max())
-
-
-def pixels(path: Path) -> np.ndarray[Any, np.dtype[np.int16]]:
-    with VideoReader(path) as reader:
-        return np.stack([frame.pixels for frame in reader.frames()]).astype(np.int16)
-
-
 class Failing(Flickering):
     """Fails once it has seen so many frames."""
 
@@ -179,10 +120,6 @@ def test_nothing_is_left_of_what_never_began(source: Path, tmp_path: Path) -> No
     [result] = results(run(Failing(0), [str(source)], output=tmp_path / "out.mp4", segment=1))
     assert result.error == "the device fell off"
     assert list(tmp_path.iterdir()) == []
-
-
-def results(happened: list[Event]) -> list[Any]:
-    return [event.result for event in happened if isinstance(event, Finished)]
 
 
 def notes(happened: list[Event]) -> list[str]:
@@ -292,55 +229,6 @@ def test_every_kind_of_map_goes_on_as_if_nothing_had_been(tmp_path: Path, kind: 
         )
 
 
-# Several at once
-
-
-@pytest.fixture(scope="module")
-def lossless(source: Path) -> Path:
-    """What one machine makes, without an encoder's loss."""
-    target = source.with_name("single.mkv")
-    ended(start(source, target, "--codec", "ffv1"))
-    return target
-
-
-def test_two_parts_make_one(source: Path, tmp_path: Path, lossless: Path) -> None:
-    target = tmp_path / "out.mkv"
-    workers = [start(source, target, "--codec", "ffv1", "--slowly", "0.02", "--part", part) for part in ("1/2", "2/2")]
-    done = [ended(worker) for worker in workers]
-    assert all(seen > 0 for _, _, _, seen, _, _ in done)
-    assert timestamps(target) == timestamps(lossless)
-    mean, most = difference(target, lossless)
-    assert mean <= 1
-    assert most <= 6
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_one_part_is_killed_and_the_other_finishes(source: Path, tmp_path: Path, lossless: Path) -> None:
-    target = tmp_path / "out.mkv"
-    options = ("--codec", "ffv1", "--slowly", "0.02", "--part")
-    first, other = start(source, target, *options, "1/2", "--kill-at", "8"), start(source, target, *options, "2/2")
-    killed(first)
-    ended(other)
-    assert timestamps(target) == timestamps(lossless)
-    mean, most = difference(target, lossless)
-    assert mean <= 1
-    assert most <= 6
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_maps_warm_up_as_well(source: Path, tmp_path: Path) -> None:
-    """The second half alone, then the first: it began without the state of the one before."""
-    target, whole = tmp_path / "out.mkv", tmp_path / "whole.mkv"
-    run(FlickeringMaps(), [str(source)], output=whole, segment=1, codec="ffv1")
-    engine = FlickeringMaps()
-    [result] = results(run(engine, [str(source)], output=target, segment=1, codec="ffv1", part="2/2"))
-    assert result.error is None
-    assert engine.frames > FRAMES, "frames were seen again"
-    mean, most = difference(target, whole)
-    assert mean <= 1
-    assert most <= 6
-
-
 @pytest.mark.slow
 def test_twenty_random_moments(tmp_path: Path) -> None:
     source = footage(tmp_path / "a.mp4", 60)
@@ -359,15 +247,3 @@ def test_twenty_random_moments(tmp_path: Path) -> None:
         target.unlink()
     with VideoReader(source) as reader:
         assert reader.info.begin_seconds == Fraction(0)
-
-
-def test_stills_are_dealt_out(tmp_path: Path) -> None:
-    names = []
-    for name in "abc":
-        make(tmp_path / f"{name}.png", "-f", "lavfi", "-i", "testsrc2=size=64x48", "-frames:v", "1")
-        names.append(str(tmp_path / f"{name}.png"))
-    done = results(run(Flickering(), names, output=tmp_path / "out", part="1/2"))
-    assert [one.status for one in done] == ["converted", "skipped", "converted"]
-    assert done[1].reason == "is another part's"
-    done = results(run(Flickering(), names, output=tmp_path / "out", part="2/2"))
-    assert [one.status for one in done] == ["failed", "converted", "failed"], "what is there is not replaced"

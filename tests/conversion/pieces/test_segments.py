@@ -10,7 +10,7 @@ import pytest
 from cgtool.conversion.pieces.segments import Part, cut, plan
 from cgtool.errors import UsageError
 from cgtool.media.reader import VideoReader
-from tests.media.samples import numbered
+from tests.helpers.samples import numbered
 
 MILLISECOND = Fraction(1, 1000)
 

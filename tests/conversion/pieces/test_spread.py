@@ -18,8 +18,8 @@ from cgtool.conversion.request import ConvertRequest
 from cgtool.errors import ClusterError, EngineError
 from cgtool.tasks import convert as task
 from tests.conversion.pieces.test_cluster import Handle
-from tests.conversion.worker import Flickering, model
-from tests.media.samples import numbered, numbers
+from tests.conversion.pieces.worker import Flickering, model
+from tests.helpers.samples import numbered, numbers
 
 
 class Here:

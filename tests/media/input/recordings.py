@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from tests.media.probe import make, timestamps
-from tests.media.samples import SILENCE_THEN_TONE, numbered, numbers, tone_seconds
+from tests.helpers.probe import make, timestamps
+from tests.helpers.samples import SILENCE_THEN_TONE, numbered, numbers, tone_seconds
 
 RATE = 25
 LENGTH = 50

@@ -12,10 +12,10 @@ from cgtool.media.containers import CarriedStream
 from cgtool.media.input import beside
 from cgtool.media.input.beside import Beside, Source, attached_picture
 from cgtool.media.input.survey import Survey
-from tests.media.identity import pass_through
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import make, timestamps
+from tests.helpers.samples import numbered, numbers, samples, tone_seconds
 from tests.media.input.recordings import LENGTH, RATE, beeps, joined, recording
-from tests.media.probe import make, timestamps
-from tests.media.samples import numbered, numbers, samples, tone_seconds
 
 MPEG2 = ("-c:v", "mpeg2video", "-qscale", "4", "-bf", "2", "-c:a", "mp2")
 KINDS = [

@@ -9,11 +9,11 @@ import pytest
 
 from cgtool.media.input.keys import has_key_ahead
 from cgtool.media.reader import VideoReader
-from tests.media.identity import pass_through
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import timestamps
+from tests.helpers.reading import read
+from tests.helpers.samples import numbers, tone_seconds
 from tests.media.input.recordings import LENGTH, beeps, joined, recording
-from tests.media.probe import timestamps
-from tests.media.reading import read
-from tests.media.samples import numbers, tone_seconds
 
 TABLES = 3 * 188
 """A transport stream's tables, which say what streams there are."""

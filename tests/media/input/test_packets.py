@@ -8,8 +8,8 @@ import av
 import pytest
 
 from cgtool.media.input.packets import clock_may_jump, open_container, packets
+from tests.helpers.probe import make
 from tests.media.input.recordings import recording
-from tests.media.probe import make
 
 
 def test_a_stretch_of_rubbish_is_stepped_over(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from cgtool.media.input.rates import believable, estimated_frames, frame_rate, nominal_rate, time_base
 from cgtool.media.reader import VideoReader
-from tests.media.identity import pass_through
-from tests.media.probe import describe, make, timestamps
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import describe, make, timestamps
 
 NTSC = Fraction(30000, 1001)
 

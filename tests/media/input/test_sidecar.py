@@ -10,8 +10,8 @@ import pytest
 
 from cgtool.media.input.sidecar import write_sidecar
 from cgtool.media.input.survey import look_through
+from tests.helpers.samples import packets
 from tests.media.input.recordings import joined, recording
-from tests.media.samples import packets
 
 
 @pytest.mark.parametrize("codec", ["aac", "mp2", "ac3", "libopus", "pcm_bluray"])

@@ -9,8 +9,8 @@ import pytest
 
 from cgtool.media.input import survey
 from cgtool.media.input.survey import Survey, look_through
+from tests.helpers.probe import make
 from tests.media.input.recordings import LENGTH, joined, recording
-from tests.media.probe import make
 
 
 def look(path: Path) -> Survey:

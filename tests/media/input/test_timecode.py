@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cgtool.media.input.timecode import find_timecode, moved_timecode
-from tests.media.identity import pass_through
-from tests.media.probe import describe
-from tests.media.samples import numbered
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import describe
+from tests.helpers.samples import numbered
 
 NTSC = Fraction(30000, 1001)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.media.probe import make
-from tests.media.samples import numbered
+from tests.helpers.probe import make
+from tests.helpers.samples import numbered
 
 
 def interlaced(path: Path, *arguments: str, order: str = "tff", seconds: float = 0.8) -> Path:

@@ -10,8 +10,8 @@ import pytest
 from cgtool.conversion.events import Finished
 from cgtool.media.reader import VideoReader
 from cgtool.media.shape.alpha import Transparency, has_alpha
-from tests.conversion.worker import FlickeringMaps, run
-from tests.media.probe import make
+from tests.conversion.pieces.worker import FlickeringMaps, run
+from tests.helpers.probe import make
 
 OPAQUE = "testsrc=size=64x48:rate=10:duration=0.5,format=rgba"
 HOLE = f"{OPAQUE},geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='if(lt(X,8),0,255)'"

@@ -13,7 +13,7 @@ from cgtool.media.encoders import choose_encoder
 from cgtool.media.reader import VideoReader
 from cgtool.media.shape.interlacing import NOTE, Deinterlace, field_order, keep_fields
 from tests.conversion.test_clip import run
-from tests.media.probe import describe, make, timestamps
+from tests.helpers.probe import describe, make, timestamps
 from tests.media.shape.clips import interlaced
 
 

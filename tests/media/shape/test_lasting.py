@@ -10,9 +10,9 @@ import av
 import pytest
 
 from cgtool.media.shape.lasting import LastFrame, last_frame, loop_count
-from tests.media.identity import pass_through
-from tests.media.probe import make
-from tests.media.samples import numbered
+from tests.helpers.identity import pass_through
+from tests.helpers.probe import make
+from tests.helpers.samples import numbered
 
 LONG = Fraction(3)
 

@@ -14,9 +14,9 @@ from cgtool.media.reader import VideoReader
 from cgtool.media.shape import sizes
 from cgtool.media.shape.sizes import Raster, inner_size, usual_raster
 from cgtool.pictures import Size
-from tests.conversion.worker import Flickering, run
-from tests.media.probe import make
-from tests.media.samples import numbered
+from tests.conversion.pieces.worker import Flickering, run
+from tests.helpers.probe import make
+from tests.helpers.samples import numbered
 from tests.media.shape.clips import joined
 
 LOOKS = pytest.mark.parametrize("counted", [True, False])

@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from cgtool.media.images import WRITABLE_SUFFIXES, read_image, write_image
-from tests.media.pictures import Pixels, camera_exif, difference, encode, gradient
+from tests.helpers.pictures import Pixels, camera_exif, difference, encode, gradient
 
 UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
     1: lambda stored: stored,

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from cgtool.errors import MediaError
 from cgtool.media.images import read_image
 from cgtool.media.stills.image_modes import eight_bit
-from tests.media.pictures import encode
+from tests.helpers.pictures import encode
 
 WIDE: NDArray[np.uint16] = np.random.default_rng(0).integers(0, 65536, (20, 30, 4), dtype=np.uint16)
 

@@ -16,7 +16,15 @@ from cgtool.errors import ModelError
 from cgtool.models.checkpoints.reference import read_generator
 from cgtool.models.resnet import ResNetConfig
 from cgtool.models.unet import UNetConfig
-from tests.models.published import Norm, Sequence, affine, instance, published_resnet, published_unet, randomize
+from tests.models.checkpoints.published import (
+    Norm,
+    Sequence,
+    affine,
+    instance,
+    published_resnet,
+    published_unet,
+    randomize,
+)
 
 State = dict[str, Tensor]
 

@@ -16,7 +16,7 @@ from cgtool.models.checkpoints.reference import read_generator
 from cgtool.models.checkpoints.states import State, find_state, read_bytes, unpack
 from cgtool.models.resnet import ResNetConfig, ResNetGenerator
 from cgtool.models.unet import UNetConfig, UNetGenerator
-from tests.models.published import instance, published_resnet, published_unet, randomize
+from tests.models.checkpoints.published import instance, published_resnet, published_unet, randomize
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from cgtool.training.chance import Use
 from cgtool.training.data.batches import Batches, DomainStream, vary
 from cgtool.training.data.images import Domain, find_domain, first_readable, load_rgb, scale_to
 from cgtool.training.parts.layout import normalize
-from tests.training.toy import tiny_config, write_domains
+from tests.training.data.toy import tiny_config, write_domains
 
 
 @pytest.fixture(scope="module")

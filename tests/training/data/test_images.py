@@ -15,7 +15,7 @@ from cgtool.training.data.images import (
     middle,
     spread,
 )
-from tests.training.toy import write_domains
+from tests.training.data.toy import write_domains
 
 
 def test_samples_are_of_the_tests_where_there_are_some(tmp_path: Path) -> None:

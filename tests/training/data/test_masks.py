@@ -14,7 +14,7 @@ from cgtool.training.chance import Use
 from cgtool.training.data.batches import DomainStream
 from cgtool.training.data.images import Domain, find_domain
 from cgtool.training.data.masks import Masks, find_masks, load_mask
-from tests.training.toy import shapes, tiny_config, write_domains
+from tests.training.data.toy import shapes, tiny_config, write_domains
 
 RED = (210, 50, 60)
 

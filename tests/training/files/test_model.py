@@ -13,8 +13,8 @@ from cgtool.models.weights import load_generator
 from cgtool.training.files.model import publish_model, save_model, steps_of
 from cgtool.training.parallel import World
 from cgtool.training.state import TrainState
+from tests.training.data.toy import tiny_config
 from tests.training.test_record import record
-from tests.training.toy import tiny_config
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cgtool.models.generator import Generator
 from cgtool.training.files.samples import Sampler
-from tests.training.toy import tiny_config, write_domains
+from tests.training.data.toy import tiny_config, write_domains
 
 
 class Same(Generator):

@@ -12,7 +12,7 @@ from cgtool.errors import ModelError, UsageError
 from cgtool.training.files.warmstart import check_save_init, read_init, save_init
 from cgtool.training.parallel import World
 from cgtool.training.state import TrainState
-from tests.training.toy import tiny_config
+from tests.training.data.toy import tiny_config
 
 
 def state(**options: object) -> TrainState:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cgtool.training.judge.features import PACKAGES, FeatureNetwork, available, encoded
-from tests.training.toy import BLUE, RED, shapes
+from tests.training.data.toy import BLUE, RED, shapes
 
 
 def test_missing_packages_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Who judges; that a training is not touched by it is in tests/tasks/test_train_judged.py."""
+"""Who judges; that a training is not touched by it is in tests/tasks/training/test_train_judged.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cgtool.models.generator import Generator
 from cgtool.training.data.images import find_domain
 from cgtool.training.judge import features
 from cgtool.training.judge.judge import Judge
-from tests.training.toy import RED, shapes, tiny_config
+from tests.training.data.toy import RED, shapes, tiny_config
 
 CPU = torch.device("cpu")
 

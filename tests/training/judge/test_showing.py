@@ -22,7 +22,7 @@ from cgtool.pictures import Image, Size
 from cgtool.training.files.model import settings_of
 from cgtool.training.judge.showing import evaluating, show
 from cgtool.training.presets import resolve
-from tests.training.toy import RED, shapes
+from tests.training.data.toy import RED, shapes
 
 CPU = torch.device("cpu")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cgtool.training.data.images import find_domain, spread
 from cgtool.training.parts.colours import invented, palette
-from tests.training.toy import write_domains
+from tests.training.data.toy import write_domains
 
 
 def plain(red: float, green: float, blue: float) -> Tensor:

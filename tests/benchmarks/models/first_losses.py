@@ -1,0 +1,93 @@
+"""Records the first losses of a shipped model's recipe in its `model.json`; tests/test_recipes.py reproduces them.
+
+The recipe is the configuration in the provenance, begun from scratch, on a CPU in FP64: three steps that any machine
+with the data can repeat. In FP32, Adam's first steps turn rounding errors, which are each machine's own, into whole
+steps (see tests/training/steps/in_float64.py). A model that began with another has that one's recipe, losses included,
+in its provenance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cgtool.tasks.train import TrainRequest, train
+from cgtool.training.config import TrainConfig
+from cgtool.training.files.metrics import read_metrics
+from tests.benchmarks.models.snowiest import link_snowiest
+from tests.training.steps.in_float64 import double_precision
+
+STEPS = 3
+TEACHERS = Path(__file__).parents[2] / "warmstarts"
+DATA = {
+    ("photo", "vangogh"): ("photo2monet", "vangogh"),
+}
+"""Folders of ../shared/data that hold trainA and trainB by domains, where that is not one folder named after both."""
+
+
+def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[dict[str, float]]:
+    """Train a recipe's first steps.
+
+    Args:
+        recipe: The provenance that says which pictures and which configuration.
+        data: Holds the data sets.
+        scratch: An empty folder for the run.
+
+    Returns:
+        The weighted losses by name, a mapping for each step.
+    """
+    options = {**recipe["config"], "precision": "fp32", "device": "cpu", "compile": False}
+    if options.get("distill"):
+        options["distill"] = str(TEACHERS / options["distill"])
+    config = TrainConfig.from_options(options)
+    domains = recipe["data"]["A"]["name"], recipe["data"]["B"]["name"]
+    a, b = (data / name for name in DATA.get(domains, 2 * ("2".join(domains),)))
+    if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((b / "trainB").iterdir())):
+        link_snowiest(a, scratch / "snow", recipe["data"]["B"]["images"])
+        a = b = scratch / "snow"
+    request = TrainRequest(
+        name="recipe",
+        domains=domains,
+        folders=(a / "trainA", b / "trainB"),
+        config=config,
+        runs_dir=scratch / "runs",
+        engines_dir=scratch / "engines",
+        stop_after=STEPS,
+    )
+    with double_precision():
+        for _ in train(request):
+            pass
+    steps = read_metrics(request.run_folder / "metrics.jsonl")
+    others = {"step", "epoch", "learning_rate", "seconds", "data_seconds", "cpu_seconds"}
+    return [{name: value for name, value in step.items() if name not in others} for step in steps]
+
+
+def chain(provenance: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The provenance of a model, of the models that it began with or imitates, and so on."""
+    yield provenance
+    for key in ("init", "teacher"):
+        if before := provenance.get(key):
+            yield from chain(before["provenance"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="+", type=Path, help="model folders")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="holds the data sets")
+    arguments = parser.parse_args()
+    for model in arguments.models:
+        path = model / "model.json"
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for provenance in chain(content["provenance"]):
+            with tempfile.TemporaryDirectory() as scratch:
+                provenance["first_losses"] = first_losses(provenance, arguments.data, Path(scratch))
+            print(f"{path}: {provenance['first_losses'][0]}")
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

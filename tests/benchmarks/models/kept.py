@@ -1,0 +1,43 @@
+"""``python -m tests.benchmarks.models.kept MODEL...``: the step that ``--keep-best`` chose, as a Markdown table.
+
+All is read off `model.json`: the score of the half of the test pictures that chose, and the figures of the other half.
+A model whose step was not chosen by a score says so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cgtool.config import DIRECTIONS
+from cgtool.models.folder import read_model_folder
+from cgtool.training.judge.judgement import Figures
+from tests.benchmarks.models.tried import figure_cells
+
+_HEADS = ("model", "step kept", "score", "direction", "probe", "KID x1e3", "structure", "invented %", "cycle, levels")
+
+
+def table(folders: Sequence[Path]) -> str:
+    """Two rows for each model, one for each direction."""
+    rows = [_HEADS, ("---",) * len(_HEADS), *(row for folder in folders for row in _rows(folder))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _rows(folder: Path) -> list[tuple[str, ...]]:
+    model = read_model_folder(folder)
+    about: dict[str, Any] = dict(model.provenance)
+    steps = " of ".join(str(number) for number in (about.get("steps"), about.get("config", {}).get("steps")))
+    if "score" not in about:
+        return [(model.name, steps, "not chosen by one", *[""] * (len(_HEADS) - 3))]
+    rows = []
+    for direction, target in zip(DIRECTIONS, reversed(model.domains), strict=True):
+        one = Figures(**about["judged"][direction])
+        shown = (*figure_cells(one), f"{one.cycle:.1f}")
+        rows.append((model.name, steps, f"{about['score']:.3f}", f"to {target}", *shown))
+    return rows
+
+
+if __name__ == "__main__":
+    print(table([Path(name) for name in sys.argv[1:]]))

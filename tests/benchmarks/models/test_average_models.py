@@ -1,0 +1,37 @@
+"""Averages of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cgtool.models.architecture import build_generator
+from cgtool.models.folder import read_model_folder
+from cgtool.models.weights import load_generator, save_model_folder
+from tests.benchmarks.models.average_models import average_models
+
+
+def write(path: Path, steps: int, run: str) -> Path:
+    torch.manual_seed(steps)
+    nets = {name: build_generator({"type": "resnet", "blocks": 1, "ngf": 4}) for name in ("A_to_B", "B_to_A")}
+    provenance = {"run": run, "steps": steps}
+    save_model_folder(path, nets, domains=("red", "blue"), training_scale=64, provenance=provenance)  # type: ignore[arg-type]  # names are directions
+    return path
+
+
+def test_weights_are_the_means_and_the_provenance_tells(tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"at{steps}", steps, "one") for steps in (30, 10, 20)]
+    average = average_models(tmp_path / "average", paths)
+    assert average == read_model_folder(tmp_path / "average")
+    assert average.provenance == {"run": "one", "steps": 30, "mean_of_models_after": [10, 20, 30]}
+    for direction in average.directions:
+        nets = [load_generator(read_model_folder(path), direction).state_dict() for path in paths]
+        for key, value in load_generator(average, direction).state_dict().items():
+            torch.testing.assert_close(value, torch.stack([net[key] for net in nets]).mean(0), atol=1e-3, rtol=1e-3)
+
+
+def test_models_of_different_runs_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="one run"):
+        average_models(tmp_path / "average", [write(tmp_path / "a", 1, "one"), write(tmp_path / "b", 2, "two")])

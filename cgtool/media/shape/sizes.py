@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -55,15 +56,23 @@ def usual_raster(path: Path, index: int, start: Fraction | None, end: Fraction |
         None where it can't change, or can't be told.
     """
     try:
-        with open_container(path) as container:
-            stream = container.streams[index]
-            if container.format.name.split(",")[0] not in _MAY_CHANGE or not isinstance(stream, VideoStream):
-                return None
-            stream.thread_type = "SLICE"  # frame by frame: nothing waits for the frames after it
-            is_small = path.stat().st_size <= _SMALL_BYTES
-            found = Counter((_every_one if is_small else _sampled)(container, stream, start, end))
+        state = path.stat()
+        # A preview, and a part of a long clip that goes on, open a file again.
+        return _look(path, state.st_size, state.st_mtime_ns, index, start, end)
     except (av.FFmpegError, OSError):
         return None
+
+
+@functools.lru_cache(maxsize=16)
+def _look(
+    path: Path, size: int, _modified: int, index: int, start: Fraction | None, end: Fraction | None
+) -> Raster | None:
+    with open_container(path) as container:
+        stream = container.streams[index]
+        if container.format.name.split(",")[0] not in _MAY_CHANGE or not isinstance(stream, VideoStream):
+            return None
+        stream.thread_type = "SLICE"  # frame by frame: nothing waits for the frames after it
+        found = Counter((_every_one if size <= _SMALL_BYTES else _sampled)(container, stream, start, end))
     return max(found, key=lambda raster: found[raster], default=None)
 
 

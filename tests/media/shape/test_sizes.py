@@ -90,6 +90,16 @@ def test_nothing_is_looked_at_where_one_size_is_stated(
     assert usual_raster(numbered(tmp_path / "a.mkv", 5), 0, None, None) == Raster(Size(64, 48), Fraction(1))
 
 
+def test_a_span_of_a_file_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = numbered(tmp_path / "a.mkv", 5)
+    found = usual_raster(source, 0, None, None)
+    monkeypatch.setattr(sizes, "open_container", None)
+    assert usual_raster(source, 0, None, None) == found == Raster(Size(64, 48), Fraction(1))
+    monkeypatch.undo()
+    numbered(source, 6, size="32x24")
+    assert usual_raster(source, 0, None, None) == Raster(Size(32, 24), Fraction(1))
+
+
 def test_a_video_call_that_sharpens_is_made_in_segments_as_in_one_piece(tmp_path: Path) -> None:
     """VP8 says nothing of its pixels' shape."""
     parts = [tmp_path / "small.webm", tmp_path / "large.webm"]

@@ -7,6 +7,7 @@ points are those of ITU-T H.273, which FFmpeg uses unchanged.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -72,6 +73,11 @@ _LUMA_WEIGHTS = {
     10: (0.2627, 0.0593),
 }
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+
+_GraphKind = tuple[str, int, int, Fraction, tuple[tuple[str, str], ...]]
+_MOST_LEFT = 2
+_left: dict[_GraphKind, Graph] = {}
+_lending = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -240,3 +246,44 @@ def build_graph(frame: VideoFrame, time_base: Fraction, filters: list[tuple[str,
     node.link_to(graph.add("buffersink"))
     graph.configure()
     return graph
+
+
+class ToneMapping:
+    """Filter chains of one clip of high dynamic range, which the next clip of the same kind in this process takes over.
+
+    For a chain's first frame swscale works out a table of the whole gamut, which takes 5 seconds of CPU. It makes
+    another one by itself where a frame's metadata ask for it, so a chain that has served gives what a new one gives.
+    """
+
+    def __init__(self) -> None:
+        self._lent: list[tuple[_GraphKind, Graph]] = []
+
+    def graph(self, frame: VideoFrame, time_base: Fraction, filters: list[tuple[str, str]]) -> Graph:
+        """As `build_graph`: one that was left behind, or a new one. Nobody else has it until `leave`."""
+        kind = (frame.format.name, frame.width, frame.height, time_base, tuple(filters))
+        with _lending:
+            graph = _left.pop(kind, None)
+        graph = graph or build_graph(frame, time_base, filters)
+        self._lent.append((kind, graph))
+        return graph
+
+    def leave(self) -> None:
+        """Leave the chains to the next clip."""
+        for kind, graph in self._lent:
+            if _is_empty(graph):
+                with _lending:
+                    _left[kind] = graph
+                    while len(_left) > _MOST_LEFT:
+                        del _left[next(iter(_left))]
+        self._lent.clear()
+
+
+def _is_empty(graph: Graph) -> bool:
+    """Whether no frame is on its way: one may be where a clip was given up."""
+    try:
+        graph.pull()
+    except BlockingIOError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False

@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 
 from cgtool.errors import MediaError
 from cgtool.frame import Frame, PlanarFrame
-from cgtool.media.colour import Colour, build_graph, colour_of, through
+from cgtool.media.colour import Colour, ToneMapping, build_graph, colour_of, through
 from cgtool.media.containers import SourceStream
 from cgtool.media.decoder import Decoder, source_stream
 from cgtool.media.input.rates import estimated_frames, frame_rate, nominal_rate
@@ -126,6 +126,7 @@ class VideoReader:
         deinterlace: Deinterlace = "auto",
     ) -> None:
         self._graphs: dict[tuple[str, int, int], Graph] = {}
+        self._tone_mapping = ToneMapping()
         self._path, self._span = Path(path), (start, end)
         self._decoder = Decoder(self._path, start, end)
         self._small: tuple[Size, Graph] | None = None
@@ -271,11 +272,10 @@ class VideoReader:
             yield frame, self._upright(through(graph, decoded))
 
     def small_graph(self, size: Size) -> Graph:
-        """The filters to small pictures of a size; the same the next time, as tone mapping takes seconds to set up."""
+        """The filters to small pictures of a size; the same the next time."""
         if self._small is None or self._small[0] != size:
             coded = Size(*self._orientation.size(*size))  # turning swaps the sides, either way
-            filters = self._colour.small_filters(coded)
-            self._small = size, build_graph(self._first, self._decoder.time_base, filters)
+            self._small = size, self._to_rgb(self._first, self._colour.small_filters(coded))
         return self._small[1]
 
     def _as_decoded(self) -> Iterator[tuple[PlanarFrame, VideoFrame]]:
@@ -313,8 +313,12 @@ class VideoReader:
         # A stream may change its format midway: every kind of frame has a filter chain of its own.
         key = kind(frame)
         if key not in self._graphs:
-            self._graphs[key] = build_graph(frame, self._decoder.time_base, self._colour.decode_filters())
+            self._graphs[key] = self._to_rgb(frame, self._colour.decode_filters())
         return self._upright(through(self._graphs[key], frame))
+
+    def _to_rgb(self, frame: VideoFrame, filters: list[tuple[str, str]]) -> Graph:
+        build = self._tone_mapping.graph if self._colour.hdr else build_graph
+        return build(frame, self._decoder.time_base, filters)
 
     def _upright(self, rgb: VideoFrame) -> Image:
         # PyAV gives a view with the rows' padding where the width needs some.
@@ -322,6 +326,7 @@ class VideoReader:
 
     def close(self) -> None:
         """Close the file. Closing twice is allowed."""
+        self._tone_mapping.leave()
         self._graphs.clear()
         self._small = None
         self._decoder.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,32 @@ def test_the_tone_curve_rises_from_black_to_white(tmp_path: Path, kind: str) -> 
     assert np.diff(curve).min() > -0.002
     white = curve[round(DIFFUSE_WHITE[kind] * (len(curve) - 1))]
     assert 0.5 < white < 0.9, "diffuse white is bright, and leaves room for lights"
+
+
+def test_the_next_clip_takes_tone_mapping_over(tmp_path: Path) -> None:
+    size = Size(64, 48)
+    plain, mastered = clip(tmp_path / "a.mp4", "PQ"), clip(tmp_path / "b.mp4", "PQ", metadata=True)
+    with VideoReader(plain) as reader:
+        graph, curve = reader.small_graph(size), tone_curve(reader, size)
+    with VideoReader(plain) as reader:
+        begun = time.process_time()
+        assert reader.small_graph(size) is graph
+        assert np.array_equal(tone_curve(reader, size), curve)
+        assert time.process_time() - begun < 1, "a new one takes five seconds"
+        with VideoReader(plain) as other:
+            assert other.small_graph(size) is not graph, "no two clips have one at a time"
+    with VideoReader(mastered) as reader:
+        assert reader.small_graph(size) is graph
+        assert np.abs(tone_curve(reader, size) - curve).max() > 0.05, "what it says of its display is seen to"
+
+
+def test_a_frame_that_is_on_its_way_keeps_tone_mapping_from_the_next_clip(tmp_path: Path) -> None:
+    source, size = clip(tmp_path / "a.mp4", "HLG"), Size(32, 24)
+    with VideoReader(source) as reader:
+        graph = reader.small_graph(size)
+        graph.push(reader.first)
+    with VideoReader(source) as reader:
+        assert reader.small_graph(size) is not graph
 
 
 def test_metadata_of_the_stream_reaches_encoders_that_can_write_it(tmp_path: Path) -> None:

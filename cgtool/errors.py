@@ -86,5 +86,10 @@ def unexpected(error: Exception) -> str:
     return words if logging.getLogger("cgtool").isEnabledFor(logging.DEBUG) else f"{words}. {DEBUG_HINT}"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of a library's error, without a full stop; the error's kind where it says nothing."""
+    return str(error).strip().partition("\n")[0].strip().rstrip(".") or type(error).__name__
+
+
 class Terminated(BaseException):
     """SIGTERM was received."""

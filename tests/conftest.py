@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,17 @@ def without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     from cgtool.media.reader import VideoReader
 
     monkeypatch.setattr(VideoReader, "_pixels", lambda self, frame: np.zeros((1, 1, 3), np.uint8))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """PyTorch computes with one thread: sums have one order, and tiny networks gain nothing by more."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

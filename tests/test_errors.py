@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cgtool import errors
-from cgtool.errors import CgtoolError, MediaError, Terminated, UsageError
+from cgtool.errors import CgtoolError, MediaError, Terminated, UsageError, first_line
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,18 @@ from cgtool.errors import CgtoolError, MediaError, Terminated, UsageError
 )
 def test_a_message_names_the_thing_the_reason_and_the_way_out(error: CgtoolError, text: str) -> None:
     assert str(error) == text
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("No route to host.\nAt line 3", "No route to host"),
+        ("\n  out of memory \n", "out of memory"),
+        ("", "ValueError"),
+    ],
+)
+def test_of_a_librarys_error_the_first_line_is_told(told: str, words: str) -> None:
+    assert first_line(ValueError(told)) == words
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

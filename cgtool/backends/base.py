@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cgtool.backends.sample import Promise
 from cgtool.config import Direction, EnginePrecision
-from cgtool.errors import EngineError
+from cgtool.errors import EngineError, OutOfMemoryError
 from cgtool.grid import MAPS
 from cgtool.pictures import Image, Size
 
@@ -200,6 +200,11 @@ def last_words(error: BaseException) -> str:
     """The last line of an error: runtimes put the places in their own source first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
+
+
+def out_of_memory(message: str) -> OutOfMemoryError:
+    """The error of an engine whose device ran out of memory."""
+    return OutOfMemoryError(message, hint="A smaller --batch or --size needs less")
 
 
 def closed(engine: str) -> EngineError:

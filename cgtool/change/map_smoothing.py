@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from cgtool.change.flow import Flow, FlowEstimator, warp
+from cgtool.change.flow import Flow, warp
 from cgtool.change.smoothing import (
     CLAMP_LEVELS,
     GLOBAL_SECONDS,
@@ -22,11 +22,9 @@ from cgtool.change.smoothing import (
     LEAST_TRUSTED,
     LIGHTING_LEVELS,
     LOCAL_SECONDS,
-    State,
+    Recursion,
     clamp,
     mean,
-    restored,
-    saved,
     trust,
 )
 from cgtool.pictures import Array, Image, Size, luma, reduced
@@ -55,26 +53,10 @@ class _History:
     maps: Array
 
 
-class MapSmoother:
-    """Smooths the maps of one clip, in order: causal, constant memory. Serves one thread."""
+class MapSmoother(Recursion[_History]):
+    """Smooths the network's maps."""
 
-    def __init__(self, smooth: float) -> None:
-        """Start a clip.
-
-        Args:
-            smooth: 0 (maps pass untouched) to 1 (steadiest).
-        """
-        self.smooth = smooth
-        self._flow = FlowEstimator("fast")
-        self._history: _History | None = None
-
-    def state(self) -> State:
-        """All that the next step depends on, as in `Smoother.state`."""
-        return saved(self._history)
-
-    def restore(self, state: State) -> None:
-        """Go on where another smoother was."""
-        self._history = restored(_History, state)
+    _kind = _History
 
     def step(self, source: Image, maps: Array, pts_seconds: float) -> Array:
         """Smooth the next maps.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -88,36 +88,36 @@ class _History:
     shown: Image
 
 
-def saved(history: Any) -> State:  # noqa: ANN401  # any dataclass
-    """A history as named arrays; empty if there is none."""
-    return {} if history is None else {one.name: np.asarray(getattr(history, one.name)) for one in fields(history)}
+class Recursion(Generic[H]):
+    """A smoother of one clip, in order: causal, constant memory. Serves one thread."""
 
-
-def restored(kind: Callable[..., H], state: State) -> H | None:
-    """The history that `saved` was given."""
-    return kind(**{name: array if array.ndim else float(array) for name, array in state.items()}) if state else None
-
-
-class Smoother:
-    """Smooths the network's results of one clip, in order: causal, constant memory. Serves one thread."""
+    _kind: Callable[..., H]
 
     def __init__(self, smooth: float) -> None:
         """Start a clip.
 
         Args:
-            smooth: 0 (results pass untouched) to 1 (steadiest).
+            smooth: 0 (all passes untouched) to 1 (steadiest).
         """
         self.smooth = smooth
         self._flow = FlowEstimator("fast")
-        self._history: _History | None = None
+        self._history: H | None = None
 
     def state(self) -> State:
         """All that the next step depends on, as named arrays: a smoother that is given it goes on alike."""
-        return saved(self._history)
+        last: Any = self._history
+        return {} if last is None else {one.name: np.asarray(getattr(last, one.name)) for one in fields(last)}
 
     def restore(self, state: State) -> None:
         """Go on where another smoother was."""
-        self._history = restored(_History, state)
+        values = {name: array if array.ndim else float(array) for name, array in state.items()}
+        self._history = self._kind(**values) if values else None
+
+
+class Smoother(Recursion[_History]):
+    """Smooths the network's results."""
+
+    _kind = _History
 
     def step(self, source: Image, result: Image, pts_seconds: float) -> Image:
         """Smooth the next result.

@@ -113,8 +113,7 @@ class Screen:
         from cgtool.conversion.pieces.unfinished import WorkFolder
 
         work = WorkFolder(self._job.target)
-        if work.find({}) is not None and (done := len(work.done())):
-            told = f"{done} of {len(work.numbers)} segments are kept: the same command goes on from there"
+        if work.find({}) is not None and (told := work.kept()) is not None:
             if self._lines is not None:
                 self._lines.show(Note(told))
             self._note(told)

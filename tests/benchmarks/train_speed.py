@@ -1,7 +1,6 @@
 """How fast a training step is, against a plain step as the reference PyTorch CycleGAN writes it.
 
-Run as ``python -m tests.benchmarks.train_speed``; ``--json`` prints JSON, ``--profile`` where ours
-spends its time.
+Run as ``python -m tests.benchmarks.train_speed``; ``--json`` prints JSON, ``--profile`` where the time of ours goes.
 
 Both steps have the same networks, losses, image pools and optimizers, and are timed in turn on the same images. The
 plain one is FP32, in contiguous layout, with torch's instance normalization, and each image goes through by itself:

@@ -36,6 +36,8 @@ from tests.training.data.toy import TINY, tiny_config, write_domains
 from tests.training.judge.test_judgement import judgement
 from tests.training.steps.in_float64 import double_precision
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ROOT = Path(__file__).parents[2]
 SMALL = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
 SMALL_MAPS = ["--ngf=4", "--crop-size=32", "--load-size=64", "--precision=fp32"]
@@ -45,14 +47,6 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "P
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_domains(tmp_path_factory.mktemp("toy"), count=12)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def command(data: Path, *options: str) -> list[str]:

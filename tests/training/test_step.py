@@ -38,15 +38,9 @@ from tests.training.steps.paper import (
     step,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CHOICES = list(itertools.product(GAN_LOSSES, CYCLE_LOSSES))
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(("gan", "cycle"), CHOICES)

@@ -8,10 +8,10 @@ from typing import Any, cast
 from numpy.typing import NDArray
 
 from cgtool.backends import machine
-from cgtool.backends.base import BackendInfo, Engine, closed, counted, last_words
+from cgtool.backends.base import BackendInfo, Engine, closed, counted, last_words, out_of_memory
 from cgtool.backends.onnx import devices
 from cgtool.config import EnginePrecision
-from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.errors import EngineError
 from cgtool.pictures import Image
 
 _OUT_OF_MEMORY = ("Failed to allocate", "bad allocation", "bad_alloc", "out of memory")
@@ -55,10 +55,7 @@ class ONNXBackend(Engine):
         except Exception as error:  # its exceptions have no common class
             words, size = last_words(error), counted(frames.shape)
             if isinstance(error, MemoryError) or any(sign in str(error) for sign in _OUT_OF_MEMORY):
-                raise OutOfMemoryError(
-                    f"onnx: out of memory ({self._label}, {size}): {words}",
-                    hint="A smaller --batch or --size needs less",
-                ) from error
+                raise out_of_memory(f"onnx: out of memory ({self._label}, {size}): {words}") from error
             raise EngineError(f"onnx: {self._label} failed ({size}): {words}") from error
         return cast(NDArray[Any], translated)
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgtool.backends import machine
-from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, counted, last_words
+from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, counted, last_words, out_of_memory
 from cgtool.backends.onnx.graphs import onnx_graph
 from cgtool.config import EnginePrecision, cache_dir
-from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.errors import EngineError
 from cgtool.openvino_core import core, import_openvino
 from cgtool.pictures import Image
 
@@ -128,10 +128,7 @@ class OpenVINOBackend(Engine):
     def _translated(self, error: RuntimeError | MemoryError, shape: tuple[int, ...]) -> EngineError:
         words, size = last_words(error), counted(shape)
         if isinstance(error, MemoryError) or "Failed to allocate" in words or "bad alloc" in words.replace("_", " "):
-            return OutOfMemoryError(
-                f"openvino: out of memory ({self._label}, {size}): {words}",
-                hint="A smaller --batch or --size needs less",
-            )
+            return out_of_memory(f"openvino: out of memory ({self._label}, {size}): {words}")
         return EngineError(f"openvino: {self._label} failed ({size}): {words}")
 
     def close(self) -> None:

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.backends.base import out_of_memory
+from cgtool.errors import EngineError, first_line
 
 if TYPE_CHECKING:
     import tensorrt
@@ -127,11 +128,11 @@ class Log:
 
     def failure(self, message: str, error: Exception | None = None, hint: str | None = None) -> EngineError:
         """The error to raise: what failed, the foreign exception's first line and the last errors."""
-        words = [] if error is None else [str(error).strip().split("\n", 1)[0] or type(error).__name__]
+        words = [] if error is None else [first_line(error)]
         words += self.errors
         text = f"{message}: {'; '.join(words) or 'TensorRT gives no reason'}"
         if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _OUT_OF_MEMORY):
-            return OutOfMemoryError(text, hint="A smaller --batch or --size needs less")
+            return out_of_memory(text)
         return EngineError(text, hint=hint)
 
     @contextmanager

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.backends import cudnn
 
 from cgtool.backends import machine
-from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, counted
+from cgtool.backends.base import BackendInfo, Engine, GeneratorSource, closed, counted, out_of_memory
 from cgtool.backends.torch.graph import FrameGraph, graph_around, reduce_precision
 from cgtool.config import EnginePrecision
-from cgtool.errors import EngineError, OutOfMemoryError
+from cgtool.errors import EngineError, first_line
 from cgtool.pictures import Image
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -94,16 +94,13 @@ class TorchBackend(Engine):
         return host
 
     def _translated(self, error: RuntimeError | MemoryError, doing: str) -> EngineError:
-        words = str(error).strip().split("\n", 1)[0]
+        words = first_line(error)
         if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
             sign in str(error) for sign in _OUT_OF_MEMORY
         ):
             if self._device.type == "cuda":
                 torch.cuda.empty_cache()  # so that a smaller batch finds its memory in one piece
-            return OutOfMemoryError(
-                f"torch: {self._device} ran out of memory ({self._label}, {doing}): {words}",
-                hint="A smaller --batch or --size needs less",
-            )
+            return out_of_memory(f"torch: {self._device} ran out of memory ({self._label}, {doing}): {words}")
         return EngineError(f"torch: {self._label} failed on {self._device} ({doing}): {words}")
 
     def close(self) -> None:

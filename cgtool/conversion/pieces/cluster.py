@@ -28,7 +28,7 @@ from cgtool.conversion.events import Advanced, Event, Finished, Note, Result
 from cgtool.conversion.jobs import Job
 from cgtool.conversion.pieces.segmented import Segmentation
 from cgtool.conversion.pieces.unfinished import WorkFolder
-from cgtool.errors import ClusterError, MediaError
+from cgtool.errors import ClusterError, MediaError, first_line
 from cgtool.extras import require
 from cgtool.files import Reservation, write_whole
 
@@ -287,7 +287,7 @@ class Cluster:
         try:
             answer: Answer = self._ray.get(task)
         except self._ray.exceptions.RayError as error:
-            raise ClusterError(f"the Ray cluster has lost it: {_first_line(error)}") from error
+            raise ClusterError(f"the Ray cluster has lost it: {first_line(error)}") from error
         return answer
 
     def progress(self, key: str) -> dict[int, Advanced]:
@@ -327,8 +327,4 @@ def _knock(address: str) -> None:
 
 def _absent(address: str, error: Exception) -> ClusterError:
     hint = "Give --ray local, or HOST:PORT as `ray start --head` tells it"
-    return ClusterError(f"no Ray cluster at {address}: {_first_line(error)}", hint=hint)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
+    return ClusterError(f"no Ray cluster at {address}: {first_line(error)}", hint=hint)

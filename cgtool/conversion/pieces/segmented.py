@@ -146,11 +146,10 @@ def convert_segments(clip: Clip, work: WorkFolder, part: Part | None) -> Generat
     try:
         return (yield from _Run(clip, work, part).run())
     except BaseException as error:
-        done = len(work.done())
-        if done and isinstance(error, CgtoolError):
-            kept = f"{done} of {len(work.numbers)} segments are kept: the same command goes on from there"
+        kept = work.kept()
+        if kept is not None and isinstance(error, CgtoolError):
             error.hint = kept if error.hint is None else f"{error.hint}. {kept}"
-        if not done and part is None and work.worker() is None:
+        if kept is None and part is None and work.worker() is None:
             work.remove()
         raise
 

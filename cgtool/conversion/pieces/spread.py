@@ -14,7 +14,7 @@ from cgtool.conversion.jobs import Job
 from cgtool.conversion.pieces.cluster import Answer, Cluster, Order
 from cgtool.conversion.pieces.segmented import Segmentation
 from cgtool.conversion.pieces.segments import NOTHING, Part
-from cgtool.conversion.pieces.unfinished import WorkFolder
+from cgtool.conversion.pieces.unfinished import KEPT, WorkFolder
 from cgtool.errors import CgtoolError
 from cgtool.files import write_whole
 from cgtool.media.outputs import publish, reserve
@@ -114,11 +114,9 @@ class SpreadFile:
 
     def _fail(self, result: Result) -> None:
         told = result.error or ""
-        kept = self._folder.done() if self._folder.find({}) is not None else {}
-        if kept and "segments are kept" not in told:
-            told += (
-                f". {len(kept)} of {len(self._folder.numbers)} segments are kept: the same command goes on from there"
-            )
+        kept = self._folder.kept() if self._folder.find({}) is not None else None
+        if kept is not None and KEPT not in told:
+            told += f". {kept}"
         self._result = replace(result, frames=0, earlier_frames=0, error=told)
 
     def _take_plan(self, answer: Answer) -> None:

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 _FORMAT = 1
 _ENDING = ".cgtool"
+KEPT = "segments are kept"
 _SAMPLE_BYTES = 1 << 20
 
 
@@ -97,6 +98,11 @@ class WorkFolder:
         before = self.made_of
         names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
         return [_change(name, before.get(name), now.get(name)) for name in names]
+
+    def kept(self) -> str | None:
+        """What is kept of it and how to go on, for the user; None if nothing is."""
+        done = len(self.done())
+        return f"{done} of {len(self.numbers)} {KEPT}: the same command goes on from there" if done else None
 
     def begin(self, plan: Plan, made_of: Mapping[str, object], source: Path) -> None:
         """Make the folder; whoever else makes it at this moment makes the same.

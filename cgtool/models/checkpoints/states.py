@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cgtool.config import Direction
-from cgtool.errors import ModelError
+from cgtool.errors import ModelError, first_line
 
 State = dict[str, Tensor]
 
@@ -78,7 +78,7 @@ def unpack(data: bytes) -> object:
     except Exception as error:
         if "TorchScript" in str(error):
             raise ModelError("a TorchScript archive, not a checkpoint", hint="Save its state_dict().") from error
-        said = f" ({str(error).splitlines()[0].split('. ')[0]})" if isinstance(error, RuntimeError) else ""
+        said = f" ({first_line(error).split('. ')[0]})" if isinstance(error, RuntimeError) else ""
         raise ModelError(f"truncated or damaged{said}", hint="Copy or download it again.") from error
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from cgtool.errors import CgtoolError, UsageError
+from cgtool.errors import CgtoolError, UsageError, first_line
 from cgtool.extras import require
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class WeightsAndBiases:
             )
         except wandb.errors.Error as error:
             hint = "WANDB_MODE=offline needs neither account nor network; leave --logger wandb out otherwise"
-            raise CgtoolError(f"Weights & Biases can't be reached: {_first_line(error)}", hint=hint) from error
+            raise CgtoolError(f"Weights & Biases can't be reached: {first_line(error)}", hint=hint) from error
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Add to the step's row."""
@@ -156,7 +156,7 @@ class MLflow:
                 hint = "Without MLFLOW_TRACKING_URI it stays in the run's folder; leave --logger mlflow out otherwise"
             else:
                 hint = f"Move {run.folder / 'mlflow'} away, if it was broken off; leave --logger mlflow out otherwise"
-            raise CgtoolError(f"MLflow can't be reached: {_first_line(error)}", hint=hint) from error
+            raise CgtoolError(f"MLflow can't be reached: {first_line(error)}", hint=hint) from error
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Keep them for the next request."""
@@ -191,10 +191,6 @@ def _mlflow_experiment(client: Callable[..., Any], folder: Path) -> tuple[Any, s
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME", _PROJECT)
     found = opened.get_experiment_by_name(name)
     return opened, found.experiment_id if found else opened.create_experiment(name, artifact_location=pictures)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0].rstrip(".")
 
 
 class _Row(NamedTuple):

@@ -177,17 +177,8 @@ KINDS: dict[str, tuple[list[str], dict[str, Any]]] = {
 }
 
 
-class FailingMaps(FlickeringMaps):
-    """Fails once it has seen so many frames."""
-
-    def __init__(self, frames: int) -> None:
-        super().__init__()
-        self.most = frames
-
-    def infer(self, frames: Image) -> Any:  # noqa: ANN401
-        if self.frames >= self.most:
-            raise EngineError("the device fell off")
-        return super().infer(frames)
+class FailingMaps(Failing, FlickeringMaps):
+    """The same of maps."""
 
 
 @pytest.mark.parametrize(

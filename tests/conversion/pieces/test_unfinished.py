@@ -43,6 +43,12 @@ def test_it_is_found_again(work: WorkFolder) -> None:
     }
 
 
+def test_what_is_kept_is_said(work: WorkFolder) -> None:
+    assert work.kept() is None
+    finish(work, 1)
+    assert work.kept() == "1 of 3 segments are kept: the same command goes on from there"
+
+
 def test_what_has_changed_is_said(work: WorkFolder) -> None:
     assert WorkFolder(work.target).find({"--crf": 20}) == ["--crf: 18 before, 20 now"]
     assert WorkFolder(work.target).find({"--crf": 18, "the model": "x"}) == ["the model"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,11 @@ from cgtool.training.parts.layout import normalize
 from cgtool.training.state import TrainState
 from tests.training.data.toy import BLUE, RED, shapes, tiny_config, write_domains
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STEPS = 300
 WORLD = World(0, 1, torch.device("cpu"))
 HELD_OUT = range(5000, 5020)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def held_out(color: tuple[int, int, int]) -> Tensor:

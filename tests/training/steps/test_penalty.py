@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -17,15 +17,9 @@ from cgtool.training.step import autocast, discriminator_losses, train_step
 from tests.training.data.toy import tiny_config
 from tests.training.steps.paper import WORLD, copied, double, images, networks, no_chance, optimization
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WEIGHT = 3.0
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def losses(nets: Networks, weight: float, **options: object) -> dict[str, Tensor]:

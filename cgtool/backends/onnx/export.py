@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -71,16 +73,17 @@ def to_onnx(graph: FrameGraph, metadata: Mapping[str, str] | None = None) -> byt
     try:
         import onnx
 
-        program = torch.onnx.export(
-            graph,
-            (example,),
-            dynamo=True,
-            opset_version=18,
-            dynamic_shapes=({0: dynamic, 1: dynamic, 2: dynamic},),
-            input_names=["frames"],
-            output_names=[graph.output],
-            verbose=False,
-        )
+        with contextlib.redirect_stdout(io.StringIO()):  # onnxscript's asides; standard output is for results
+            program = torch.onnx.export(
+                graph,
+                (example,),
+                dynamo=True,
+                opset_version=18,
+                dynamic_shapes=({0: dynamic, 1: dynamic, 2: dynamic},),
+                input_names=["frames"],
+                output_names=[graph.output],
+                verbose=False,
+            )
     except ImportError as error:
         raise EngineError(f"PyTorch can't write ONNX: {error}", hint="Run: pip install 'cgtool[train]'") from error
     except torch.onnx.OnnxExporterError as error:

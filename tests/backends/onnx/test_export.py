@@ -124,6 +124,19 @@ def test_a_file_says_what_it_is() -> None:
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
 
 
+def test_nothing_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Some releases of onnxscript say how many rules they applied; standard output is for results."""
+    export = torch.onnx.export
+
+    def talkative(*given: object, **options: object) -> object:
+        print("Applied 5 of general pattern rewrite rules.")
+        return export(*given, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.onnx, "export", talkative)
+    assert to_onnx(FrameGraph(nn.Conv2d(3, 3, 1), 4))
+    assert capsys.readouterr().out == ""
+
+
 def test_a_file_does_not_say_where_it_was_made(sources: Sources) -> None:
     """PyTorch's exporter notes the line of every file that a node comes from."""
     data = sources.graph("resnet", "fp32")

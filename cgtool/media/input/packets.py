@@ -22,11 +22,14 @@ _OPEN_OPTIONS: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av
 def open_container(path: str | Path) -> InputContainer:
     """Open a file for reading, whatever its name looks like and its metadata is encoded in.
 
-    Metadata that is no UTF-8 is given with surrogates.
+    Metadata that is no UTF-8 is given with surrogates. What FFmpeg logs stays unheard from then on, see below.
 
     Raises:
         av.FFmpegError: It can't be opened.
     """
+    # Freeing a decoder, PyAV waits for the decoder's threads and holds Python's lock, which a thread that logs needs:
+    # both wait for ever. PyAV's logging is off unless somebody turned it on, as torchvision did until its video went.
+    av.logging.set_level(None)
     return cast(InputContainer, av.open(f"file:{path}", "r", **_OPEN_OPTIONS))
 
 

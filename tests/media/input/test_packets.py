@@ -30,3 +30,10 @@ def test_clocks_may_jump_by_format(tmp_path: Path, suffix: str, may: bool) -> No
     codec = "mpeg2video" if suffix == ".mpg" else "libx264"
     with av.open(str(make(tmp_path / f"clip{suffix}", "-f", "lavfi", "-i", picture, "-c:v", codec))) as container:
         assert clock_may_jump(container.streams.video[0]) == may
+
+
+def test_what_ffmpeg_logs_stays_unheard(tmp_path: Path) -> None:
+    """Else a decoder that is freed early waits for its thread, which waits to log."""
+    av.logging.set_level(av.logging.ERROR)
+    with open_container(recording(tmp_path / "clip.ts")):
+        assert av.logging.get_level() is None

@@ -140,7 +140,7 @@ def test_every_mode_becomes_rgb(
 
 
 def test_palette_with_and_without_transparency() -> None:
-    palette = Image.fromarray(np.array([[0, 1, 2]], np.uint8), "L").convert("P")
+    palette = Image.fromarray(np.array([[0, 1, 2]], np.uint8)).convert("P")
     palette.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
     opaque = read_image(encode(palette, "PNG"))
     assert opaque.pixels.tolist() == [[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]

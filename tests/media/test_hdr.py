@@ -30,9 +30,9 @@ def clip(path: Path, kind: str, *, metadata: bool = False) -> Path:
 @pytest.mark.parametrize("kind", TRANSFERS)
 def test_the_tone_curve_rises_from_black_to_white(tmp_path: Path, kind: str) -> None:
     with VideoReader(clip(tmp_path / "a.mp4", kind)) as reader:
-        before = reader.first.to_ndarray()
+        before = [bytes(plane) for plane in reader.first.planes]
         curve = tone_curve(reader, Size(64, 48))
-        assert np.array_equal(reader.first.to_ndarray(), before)
+        assert [bytes(plane) for plane in reader.first.planes] == before
     assert curve.dtype == np.float32
     assert curve[0] < 0.02
     assert curve[-1] > 0.97

@@ -32,6 +32,10 @@ class Generator(nn.Module):
         """
         return output
 
+    def split(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What it gives to be shown, and what it says, in training mode, of where to act: None for most generators."""
+        return output, None
+
     def initialize(self) -> None:
         """Draw fresh weights, from torch's global generator."""
         initialize(self)

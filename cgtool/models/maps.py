@@ -17,6 +17,10 @@ At half, a quarter and an eighth of the size::
 
 The stem and the way down have no normalization, and neither has the sum that the residual blocks add to: instance
 normalization would take an image's own light and tint away, and then no layer knows evening from noon.
+
+Where only some things are to change, such as horses, the head also says how much each cell is one (**attention**), and
+maps are multiplied by that. Masks teach it; left to itself, it closes everywhere, and nothing is learned any more (see
+Mejjati et al., "Unsupervised Attention-guided Image-to-Image Translation", 2018, for a way without masks).
 """
 
 from __future__ import annotations
@@ -49,6 +53,7 @@ class MapsConfig:
         knots: Lumas that have maps of their own; 1 for maps that do not depend on brightness.
         contrast: Share, 0 to 1, of the source's contrast of luma that every cell keeps at least: the slope of its
             curve, from luma to changed luma, between adjacent knots.
+        attention: Whether it says which cells are to change.
     """
 
     width: int = 16
@@ -56,6 +61,7 @@ class MapsConfig:
     map_stride: int = MAP_STRIDE
     knots: int = KNOTS
     contrast: float = 0.2
+    attention: bool = False
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -90,7 +96,9 @@ class MapsGenerator(Generator):
         self.blocks = nn.Sequential(*(PlainBlock(eighth) for _ in range(config.blocks)))
         self.up4 = PlainUp(eighth, quarter, quarter) if config.map_stride <= 4 else None
         self.up2 = PlainUp(quarter, 2 * half, half) if config.map_stride <= 2 else None
-        self.head = conv3x3({2: 2 * half, 4: quarter, 8: eighth}[config.map_stride], MAPS * config.knots)
+        at_end = {2: 2 * half, 4: quarter, 8: eighth}[config.map_stride]
+        self.head = conv3x3(at_end, MAPS * config.knots)
+        self.attention = conv3x3(at_end, 1) if config.attention else None
         self.initialize()
 
     def forward(self, image: Tensor) -> Tensor:
@@ -101,7 +109,8 @@ class MapsGenerator(Generator):
 
         Returns:
             FP32 at least, (batch, knots * 7, height / map_stride, width / map_stride): knot by knot from dark to
-            bright, each in the order of `MAPS`.
+            bright, each in the order of `MAPS`. In training mode, a network with attention adds its logits: see
+            `split`.
         """
         at_half = F.relu(self.stem(image))
         at_quarter = F.relu(self.down4(at_half))
@@ -110,11 +119,22 @@ class MapsGenerator(Generator):
             features = self.up4(features, at_quarter)
         if self.up2 is not None:
             features = self.up2(features, at_half)
-        return keep_contrast(accurate(self.head(F.relu(features))), self.config.contrast)
+        features = F.relu(features)
+        maps = accurate(self.head(features))
+        if self.attention is None:
+            return keep_contrast(maps, self.config.contrast)
+        logits = accurate(self.attention(features))
+        maps = keep_contrast(maps * torch.sigmoid(logits), self.config.contrast)
+        return torch.cat([maps, logits], 1) if self.training else maps
+
+    def split(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The maps, and in training mode the logits of attention, (batch, 1, height, width), if there are any."""
+        count = MAPS * self.config.knots
+        return output[:, :count], output[:, count:] if output.shape[1] > count else None
 
     def picture(self, image: Tensor, output: Tensor) -> Tensor:
         """The image, changed as the maps say; see `apply_maps`."""
-        return apply_maps(image, output)
+        return apply_maps(image, self.split(output)[0])
 
     def initialize(self) -> None:
         """Draw fresh weights, such that the maps are all 0 (the picture stays as it is).

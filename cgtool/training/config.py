@@ -53,6 +53,10 @@ class Objective:
     range_weight: float = option(0.0, "Weight of what is brighter than white or darker than black.", least=0)
     colour_weight: float = option(0.0, "Weight of colours that neither the source nor the target has.", least=0)
     background_weight: float = option(0.0, "With --masks: weight of what changes outside of them.", least=0)
+    # Left to find out by itself where to act, a generator soon acts nowhere.
+    attention_weight: float = option(
+        0.0, "With --masks and --generator maps: weight of where to act, which masks teach.", least=0
+    )
     # Zhao et al. 2020: worth as much as two to four times the images where there are few.
     diff_augment: bool = option(False, "Show discriminators images moved and cut.")
     # Mescheder et al. 2018: where discriminators are level at real images, generators settle there.
@@ -148,12 +152,14 @@ class TrainConfig:
             )
         if objective.through_detail and not generator.draws:
             raise UsageError(f"--through-detail is for generators that draw, not {self.generator}", hint="Leave it out")
-        if objective.background_weight and not self.masks:
-            raise UsageError("--background-weight needs masks", hint="Add --masks")
+        for name, weight in (("background", objective.background_weight), ("attention", objective.attention_weight)):
+            if weight and not self.masks:
+                raise UsageError(f"--{name}-weight needs masks", hint="Add --masks")
         if not (objective.gan_weight or objective.distill):
             raise UsageError("--gan-weight 0 leaves nothing to learn from", hint="Add --distill MODEL")
-        if objective.evenness_weight and generator.draws:
-            raise UsageError(f"--evenness-weight is about maps, not {self.generator}", hint="Add --generator maps")
+        for name, weight in (("evenness", objective.evenness_weight), ("attention", objective.attention_weight)):
+            if weight and generator.draws:
+                raise UsageError(f"--{name}-weight is about maps, not {self.generator}", hint="Add --generator maps")
 
     def _check_sizes(self) -> None:
         for name, network in self._networks().items():
@@ -177,7 +183,9 @@ class TrainConfig:
 
     def generator_architecture(self) -> dict[str, object]:
         """The generators' structure, as `cgtool.models.architecture.build_generator` takes it."""
-        return GENERATORS[self.generator].architecture(self.to_json())
+        return GENERATORS[self.generator].architecture(
+            {**self.to_json(), "attention": self.objective.attention_weight > 0}
+        )
 
     def discriminator_architecture(self) -> dict[str, object]:
         """The discriminators' structure, as `cgtool.models.architecture.build_discriminator` takes it."""

@@ -19,6 +19,7 @@ from cgtool.training.parts.colours import invented
 from cgtool.training.parts.diff_augment import diff_augment
 from cgtool.training.parts.distances import adversarial_loss, discriminator_loss, image_distance, imitation
 from cgtool.training.parts.evenness import total_variation, unevenness
+from cgtool.training.parts.masks import missed
 from cgtool.training.parts.motion import Motion, random_motion, with_noise
 from cgtool.training.parts.through_detail import through_detail
 
@@ -63,6 +64,7 @@ class Half:
         picture: What the generator made of that.
         shown: The same, as it is shown.
         output: The same, as the generator gave it.
+        attention: Logits of where it acts, a cell each; None of generators that don't say.
         fake: The source's part of ``shown``.
         beside: The other parts, by the names of the terms that wanted them.
         taught: What the imitated model makes of ``seen``, as it is shown; only with one.
@@ -80,6 +82,7 @@ class Half:
     picture: Tensor = field(init=False)
     shown: Tensor = field(init=False)
     output: Tensor = field(init=False)
+    attention: Tensor | None = field(init=False, default=None)
     fake: Tensor = field(init=False)
     beside: dict[str, Tensor] = field(init=False)
     taught: Tensor = field(init=False)
@@ -96,7 +99,7 @@ class Half:
         """Send the source through its generator, and in the same batch all that terms want to know of it."""
         beside = {term.name: term.beside(self) for term in terms if term.beside is not None}
         self.seen = torch.cat([self.source, *beside.values()])
-        self.output = net(self.seen)
+        self.output, self.attention = net.split(net(self.seen))
         self.picture = net.picture(self.seen, self.output)
         self.shown = shown(self.objective, self.seen, self.picture)
         self.fake, *others = self.shown.chunk(1 + len(beside))
@@ -279,6 +282,13 @@ BACKGROUND = GeneratorTerm(
     weight=lambda objective: objective.background_weight,
     value=lambda half: ((half.fake - half.source) * (1 - given(half.mask))).abs().mean(),
 )
+ATTENTION = GeneratorTerm(
+    "attention",
+    "Where to act, against the masks (weighted)",
+    ("attention_A", "attention_B"),
+    weight=lambda objective: objective.attention_weight,
+    value=lambda half: missed(given(half.attention)[: len(half.source)], given(half.mask)),
+)
 # Of pictures of both domains, because a model also has to know what needs no change.
 DISTILLATION = GeneratorTerm(
     "distillation",
@@ -292,7 +302,7 @@ DISTILLATION = GeneratorTerm(
 
 TERMS: tuple[LossTerm, ...] = (
     ADVERSARIAL, DISCRIMINATORS, R1, CYCLE, IDENTITY, TEMPORAL, TEXTURE, EVENNESS, RIMS, RANGE, COLOUR, BACKGROUND,
-    DISTILLATION,
+    ATTENTION, DISTILLATION,
 )  # fmt: skip
 """All losses, in the order in which they are shown."""
 

@@ -34,7 +34,10 @@ class Network:
 
 _DECODER = {"upsample": "upsample", "dropout": "dropout"}
 _RESNET = {"ngf": "ngf", "stem_norm": "stem_norm", **_DECODER}
-_MAPS = {"width": "ngf", "blocks": "blocks", "map_stride": "map_stride", "knots": "knots", "contrast": "contrast"}
+_MAPS = {
+    "width": "ngf", "blocks": "blocks", "map_stride": "map_stride", "knots": "knots", "contrast": "contrast",
+    "attention": "attention",
+}  # fmt: skip
 _TONE = 64
 
 GENERATORS: Mapping[str, Network] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def split_mask(images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -13,3 +14,13 @@ def split_mask(images: Tensor) -> tuple[Tensor, Tensor | None]:
 def on_plain_ground(images: Tensor, mask: Tensor | None) -> Tensor:
     """The objects alone, on gray, which is 0; without masks the images as they are."""
     return images if mask is None else images * mask
+
+
+def missed(logits: Tensor, mask: Tensor) -> Tensor:
+    """How badly cells are taken for objects: binary cross-entropy against each cell's share of the mask.
+
+    Args:
+        logits: (batch, 1, h, w).
+        mask: 0 to 1, (batch, 1, height, width), both sides multiples of the cells'.
+    """
+    return F.binary_cross_entropy_with_logits(logits, F.adaptive_avg_pool2d(mask, tuple(logits.shape[2:])))

@@ -183,9 +183,7 @@ class TrainConfig:
 
     def generator_architecture(self) -> dict[str, object]:
         """The generators' structure, as `cgtool.models.architecture.build_generator` takes it."""
-        return GENERATORS[self.generator].architecture(
-            {**self.to_json(), "attention": self.objective.attention_weight > 0}
-        )
+        return GENERATORS[self.generator].architecture(self.to_json())
 
     def discriminator_architecture(self) -> dict[str, object]:
         """The discriminators' structure, as `cgtool.models.architecture.build_discriminator` takes it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,13 +132,35 @@ def test_a_border_is_no_place_of_its_own() -> None:
 
 
 def test_structures_are_described_and_built() -> None:
-    config = MapsConfig(width=4, blocks=2, map_stride=8, knots=3, contrast=0.5)
+    config = MapsConfig(width=4, blocks=2, map_stride=8, knots=3, contrast=0.5, attention=True)
     net = build_generator(describe(config))
     assert isinstance(net, MapsGenerator)
     assert net.config == config
 
 
 @pytest.mark.parametrize("wrong", [{"map_stride": 3}, {"knots": 0}, {"contrast": 1.5}, {"width": 0}])
-def test_structures_that_can_not_be_are_refused(wrong: dict[str, int]) -> None:
+def test_structures_that_can_not_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ModelError):
         MapsConfig(**wrong)
+
+
+def test_attention_decides_where_maps_act_and_is_said_in_training_alone() -> None:
+    torch.manual_seed(0)
+    net = MapsGenerator(MapsConfig(width=4, blocks=1, knots=2, attention=True))
+    assert net.attention is not None
+    torch.nn.init.normal_(net.head.weight, std=0.1)
+    image = torch.rand(2, 3, 64, 64) * 2 - 1
+    maps, logits = net.split(net(image))
+    assert maps.shape == (2, 14, 16, 16)
+    assert logits is not None
+    assert logits.shape == (2, 1, 16, 16)
+    torch.testing.assert_close(net.picture(image, net(image)), apply_maps(image, maps))
+    net.eval()
+    assert torch.equal(net(image), maps)
+    assert net.split(maps)[1] is None
+
+    torch.nn.init.zeros_(net.attention.weight)
+    assert net.attention.bias is not None
+    for bias, acts in ((-100.0, False), (100.0, True)):
+        torch.nn.init.constant_(net.attention.bias, bias)
+        assert bool(net(image).abs().max() > 1e-3) == acts

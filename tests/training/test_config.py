@@ -60,6 +60,15 @@ def test_maps_are_not_shown_through_guided_detail() -> None:
         resolve("paper", {"evenness_weight": 1.0})
 
 
+def test_attention_needs_masks_and_a_network_that_has_it() -> None:
+    assert resolve("animal", {}).generator_architecture()["attention"] is True
+    assert resolve("season", {}).generator_architecture()["attention"] is False
+    with pytest.raises(UsageError, match="--attention-weight needs masks"):
+        resolve("maps", {"attention_weight": 1.0})
+    with pytest.raises(UsageError, match="--attention-weight is about maps, not resnet9"):
+        resolve("paper", {"attention_weight": 1.0, "masks": True})
+
+
 def test_r1_comes_every_so_many_steps_and_as_many_times_as_strong() -> None:
     objective = resolve("paper", {"r1_weight": 0.5, "r1_every": 4}).objective
     assert [objective.at(step).r1_weight for step in range(6)] == [2.0, 0, 0, 0, 2.0, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def test_names_are_those_that_files_know() -> None:
         "texture": ["texture_A", "texture_B"], "evenness": ["evenness_A", "evenness_B"],
         "rims": ["rims_A", "rims_B"], "range": ["range_A", "range_B"], "colour": ["colour_A", "colour_B"],
         "background": ["background_A", "background_B"], "distillation": ["distillation_A", "distillation_B"],
+        "attention": ["attention_A", "attention_B"],
     }  # fmt: skip
 
 
@@ -123,6 +125,21 @@ def test_what_changes_outside_the_mask_is_held() -> None:
         found, (judged, _) = generator_losses(nets, config.objective, x, x)
         assert (found["background_A"] > 0) == changed
         assert judged.any() != changed  # discriminators see the object alone
+
+
+def test_masks_teach_where_to_act() -> None:
+    config = tiny_config(generator="maps", masks=True, attention_weight=2.0)
+    nets = build_networks(config, torch.device("cpu"))
+    attention = nets.G.attention
+    assert isinstance(attention, torch.nn.Conv2d)
+    assert attention.bias is not None
+    torch.nn.init.zeros_(attention.weight)
+    x = torch.rand(1, 4, 32, 32) * 2 - 1
+    x[:, 3] = 1.0  # nothing but object
+    for bias, expected in ((0.0, 2 * math.log(2)), (20.0, 0.0)):
+        torch.nn.init.constant_(attention.bias, bias)
+        found, _ = generator_losses(nets, config.objective, x, x)
+        assert found["attention_A"].item() == pytest.approx(expected, abs=1e-4)
 
 
 def test_invented_colours_are_weighed_against_the_targets_palette() -> None:

@@ -12,7 +12,9 @@ from cgtool.training.options import options_of
 
 @pytest.mark.parametrize("network", [*GENERATORS.values(), *DISCRIMINATORS.values()])
 def test_rows_name_options_that_there_are(network: Network) -> None:
-    assert set(network.options.values()) <= {option.name for option in options_of(TrainConfig)}
+    assert {*network.options.values(), *network.switches.values()} <= {
+        option.name for option in options_of(TrainConfig)
+    }
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -23,4 +23,4 @@ def missed(logits: Tensor, mask: Tensor) -> Tensor:
         logits: (batch, 1, h, w).
         mask: 0 to 1, (batch, 1, height, width), both sides multiples of the cells'.
     """
-    return F.binary_cross_entropy_with_logits(logits, F.adaptive_avg_pool2d(mask, tuple(logits.shape[2:])))
+    return F.binary_cross_entropy_with_logits(logits, F.adaptive_avg_pool2d(mask, (logits.shape[2], logits.shape[3])))

@@ -33,9 +33,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         **_MAPS, "cycle_weight": 0.3, "identity_weight": 0.25, "rims_weight": 25.0, "colour_weight": 40.0,
     },
     "animal": {
-        **_MAPS, "discriminator": "projected+patch+tone", "map_stride": 2, "knots": 2, "cycle_weight": 3.0,
-        "masks": True, "attention_weight": 3.0, "background_weight": 2.0, "load_size": 192, "zoom": 1.5,
-        "evenness_weight": 0.0, "rims_weight": 0.0, "colour_weight": 0.0,
+        **_MAPS, "discriminator": "projected+patch+tone", "map_stride": 2, "knots": 2, "cycle_weight": 0.5,
+        "identity_weight": 0.5, "masks": True, "attention_weight": 3.0, "background_weight": 2.0,
+        "load_size": 192, "zoom": 1.5, "evenness_weight": 0.0, "rims_weight": 0.0, "colour_weight": 0.0,
     },
     "student": {
         **_MAPS, "ngf": 8, "blocks": 4, "knots": 3, "gan_weight": 0.0, "cycle_weight": 0.0,

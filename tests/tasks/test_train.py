@@ -239,7 +239,7 @@ def test_a_maps_network_trains_goes_on_and_is_a_model(tmp_path: Path, data: Path
     run(dataclasses.replace(wanted, stop_after=2))
     run(wanted)
     assert losses_of(wanted) == losses_of(dataclasses.replace(wanted, name="whole"))
-    further = {"maps": {"evenness_A", "rims_B", "colour_A"}, "animal": {"background_A"}}[preset]
+    further = {"maps": {"evenness_A", "rims_B", "colour_A"}, "animal": {"background_A", "attention_B"}}[preset]
     assert {"range_A", *further} <= set(losses_of(wanted)[-1])
     model = read_model_folder(wanted.model_folder)
     assert (model.architecture["type"], model.stride, model.defaults.texture) == ("maps", 8, 0.0)

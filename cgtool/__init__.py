@@ -51,15 +51,21 @@ __all__ = [
     "watch_events",
 ]
 
+
+def _api() -> ModuleType:
+    # By name, and when it is used: what lies below it may import this package.
+    from importlib import import_module
+
+    return import_module("cgtool.api")
+
+
 if not TYPE_CHECKING:  # or type checkers would believe in any name
 
     def __getattr__(name: str) -> object:
         """Import the Python API."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from cgtool import api
-
-        return getattr(api, name)
+        return getattr(_api(), name)
 
 
 def __dir__() -> list[str]:
@@ -71,6 +77,4 @@ class ListsModels(ModuleType):
 
     def __call__(self, engines_dir: object = None) -> object:
         """As `cgtool.api.models`."""
-        from cgtool import api
-
-        return api.models(engines_dir)  # type: ignore[arg-type]
+        return _api().models(engines_dir)

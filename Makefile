@@ -52,8 +52,8 @@ coverage: $(DEV)
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	rm -f .coverage.* # what processes that were killed had not finished
-	$(BIN)/coverage json --quiet --fail-under 0 -o .coverage.json
-	$(BIN)/python -m tests.tools.coverage_shares .coverage.json
+	$(BIN)/coverage json --quiet --fail-under 0 -o .coverage-totals.json
+	$(BIN)/python -m tests.tools.coverage_shares .coverage-totals.json
 	$(BIN)/coverage report
 
 check: $(DEV)
@@ -89,5 +89,5 @@ $(DEV): $(BASE)
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest .venv-peers build dist demo .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage .coverage.*
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-peers build dist demo .pytest_cache .hypothesis .mypy_cache .ruff_cache .coverage .coverage.* .coverage-totals.json
 	find cgtool tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,7 +18,13 @@ from tests.tools.contact_sheet import contact_sheet
 from tests.tools.demo import bunny
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = {"summer2winter": "winter", "photo2monet": "monet", "day2night": "night", "photo2vangogh": "vangogh", "horse2zebra": "zebra"}
+MODELS = {
+    "summer2winter": "winter",
+    "photo2monet": "monet",
+    "day2night": "night",
+    "photo2vangogh": "vangogh",
+    "horse2zebra": "zebra",
+}
 CROP = ROOT / "tests" / "benchmarks" / "crop.jpg"
 STEADINESS = ROOT / "tests" / "benchmarks" / "steadiness.png"
 FRAME = 40

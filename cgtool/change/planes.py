@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cgtool.change.colour_space import MAPS, Matrix, Samples
-from cgtool.change.plane.fused import Formula, Fused, Node, Output, number, parts, passed
+from cgtool.change.plane.fused import Formula, Fused, Node, Output, between_knots, number, parts, passed, shares
 from cgtool.change.plane.recipe import ChromaRecipe, Recipe
 from cgtool.change.plane.siting import Doubled, Plane, shrunk
 from cgtool.change.plane.stretch import Wide, banded, positions
@@ -60,9 +60,9 @@ class PlaneChange:
         dtype, limits = samples.dtype, (samples.black, samples.white)
         self._chroma: Fused | None = None
         self._share: list[Doubled] = []
-        recipe = Recipe(samples, knots, strength=strength, preserve_color=preserve_color)
-        if samples.kind == "yuv":
-            recipe = ChromaRecipe(samples, knots, strength=strength, preserve_color=preserve_color)
+        kind = ChromaRecipe if samples.kind == "yuv" else Recipe
+        recipe = kind(samples, knots, strength=strength, preserve_color=preserve_color)
+        if isinstance(recipe, ChromaRecipe):
             self._share = [Doubled(size, samples.step, samples.siting)]
             new = [] if preserve_color else [Output(dtype, samples.chroma_limits)] * 2
             formula, share = _of_chroma(recipe), Output(np.float32)
@@ -90,15 +90,16 @@ class PlaneChange:
         """
         maps = maps.reshape(self._cells)
         idle = self._strength == 0 or not maps.any()
-        result = list(out) if out else [np.empty_like(plane) for plane in planes]
+        changed = 0 if idle else 1 if self._kept else len(planes)
+        kept = planes[changed:]
+        if out:
+            result = list(out)
+            for new, plane in zip(result[changed:], kept, strict=True):
+                np.copyto(new, plane)
+        else:
+            result = [*(np.empty_like(plane) for plane in planes[:changed]), *kept]
         if not idle:
             self._change(planes, maps, result)
-        first_kept = 0 if idle else 1 if self._kept else len(planes)
-        for index in range(first_kept, len(planes)):
-            if out:
-                np.copyto(result[index], planes[index])
-            else:
-                result[index] = planes[index]
         return result
 
     def _change(self, planes: Sequence[Plane], maps: Array, out: Sequence[Plane]) -> None:
@@ -140,10 +141,11 @@ def _of_luma(recipe: Recipe) -> Formula:
         luma, *share = planes
         *curve, total = maps
         stride = 2 if recipe.pieces else 1
-        for index, (part, width) in enumerate(zip(parts(luma, recipe.ends), recipe.widths, strict=True)):
+        come = parts(luma, recipe.ends)
+        for index, (part, at) in enumerate(zip(come, shares(come, recipe.ends), strict=True)):
             rise = curve[index * stride]
             if recipe.pieces:
-                rise = rise + curve[index * stride + 1] * (part * number(1 / width))
+                rise = rise + curve[index * stride + 1] * at
             total = total + rise * part
         return [sum(share, total)]
 
@@ -156,12 +158,10 @@ def _of_chroma(recipe: ChromaRecipe) -> Formula:
     def formula(planes: Sequence[Node], maps: Sequence[Node]) -> list[Node]:
         luma, u, v = planes
         u, v = (passed(plane) - number(recipe.samples.gray) for plane in (u, v))
-        at = [part * number(1 / width) for part, width in zip(parts(luma, recipe.ends), recipe.widths, strict=True)][
-            : recipe.pieces
-        ]
+        at = shares(parts(luma, recipe.ends), recipe.ends)[: recipe.pieces]
         each = 1 + recipe.pieces
         quantities = [
-            passed(sum((step * part for step, part in zip(steps, at, strict=True)), darkest))
+            passed(between_knots(darkest, steps, at))
             for darkest, *steps in (maps[first : first + each] for first in range(0, len(maps), each))
         ]
         red, blue, *others = quantities

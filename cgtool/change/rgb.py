@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from cgtool.change.colour_space import MAPS
-from cgtool.change.plane.fused import Formula, Fused, Node, Output, number, parts
+from cgtool.change.plane.fused import Formula, Fused, Node, Output, between_knots, number, parts, shares
 from cgtool.change.plane.recipe import HALF, sliced
 from cgtool.change.plane.stretch import Wide, banded, positions
+from cgtool.grid import luma_knots
 from cgtool.pictures import LUMA, Array, Image, Size
 
 _BAND = 100_000
@@ -70,11 +71,10 @@ def _formula(knots: int, *, preserve_color: bool) -> Formula:
         pixel = [plane * number(1 / 127.5) - number(1) for plane in planes]
         luma = _luma(pixel)
         # From the darkest knot on, each piece adds what the next knot differs by.
-        step = 2 / max(knots - 1, 1)
-        at = [part * number(1 / step) for part in parts(luma, [k * step - 1 for k in range(knots)])]
+        ends = luma_knots(knots) if knots > 1 else []
+        at = shares(parts(luma, ends), ends)
         red, green, blue, lift, *offsets = (
-            sum((rise * part for rise, part in zip(rises, at, strict=True)), darkest)
-            for darkest, *rises in (maps[index::MAPS] for index in range(MAPS))
+            between_knots(darkest, rises, at) for darkest, *rises in (maps[index::MAPS] for index in range(MAPS))
         )
         raised = lift * luma
         change = [

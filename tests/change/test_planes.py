@@ -168,6 +168,18 @@ def test_preserved_colour_is_kept_bit_for_bit() -> None:
     assert np.array_equal(v, planes[2])
 
 
+def test_what_stays_is_copied_to_where_the_new_planes_go() -> None:
+    samples, size = FORMATS["yuv420p bt709"], Size(128, 72)
+    planes = scene(samples, size)
+    out: list[Plane] = [np.zeros_like(plane) for plane in planes]
+    assert PlaneChange(samples, size, (9, 16), 4)(planes, np.zeros((28, 9, 16), np.float32), out)[0] is out[0]
+    assert all(np.array_equal(new, plane) for new, plane in zip(out, planes, strict=True))
+    out = [np.zeros_like(plane) for plane in planes]
+    PlaneChange(samples, size, (9, 16), 4, preserve_color=True)(planes, maps(4), out)
+    assert not np.array_equal(out[0], planes[0])
+    assert all(np.array_equal(new, plane) for new, plane in zip(out[1:], planes[1:], strict=True))
+
+
 def test_a_ten_bit_ramp_keeps_its_steps() -> None:
     samples, size = FORMATS["yuv420p topleft 10 bits bt2020"], Size(1024, 16)
     ramp = np.broadcast_to(np.linspace(64, 940, 1024), (16, 1024)).round().astype(np.uint16)

@@ -32,7 +32,7 @@ from cgtool.training.data.images import Domain
 from cgtool.training.files.checkpoints import Checkpoints
 from cgtool.training.files.metrics import StepMetrics, read_metrics
 from cgtool.training.loop import Progress
-from tests.training.data.toy import TINY, tiny_config, write_domains
+from tests.training.data.toy import TINY, tiny_config, tiny_request, write_domains
 from tests.training.judge.test_judgement import judgement
 from tests.training.steps.in_float64 import double_precision
 
@@ -81,16 +81,8 @@ def wait_for_steps(folder: Path, count: int, process: subprocess.Popen[str]) -> 
         time.sleep(0.02)
 
 
-def in_this_process(root: Path, data: Path, **options: object) -> TrainRequest:
-    wanted = TrainRequest(
-        name="toy",
-        domains=("red", "blue"),
-        folders=(data / "trainA", data / "trainB"),
-        config=tiny_config(**options),
-        runs_dir=root / "runs",
-        engines_dir=root / "engines",
-        workers=0,
-    )
+def in_this_process(root: Path, data: Path, **options: Any) -> TrainRequest:  # noqa: ANN401
+    wanted = tiny_request(root, data, **options)
     for _ in train_task(wanted):
         pass
     return wanted

@@ -145,7 +145,15 @@ def parts(value: Node, ends: Sequence[float]) -> list[Node]:
     return [ops.clamp(value, float(dark), float(bright)) - number(dark) for dark, bright in pairwise(ends)]
 
 
-def _operations() -> Any:  # noqa: ANN401  # OpenVINO has no types
-    from openvino import opset13
+def shares(come: Sequence[Node], ends: Sequence[float]) -> list[Node]:
+    """What `parts` gave as shares of the pieces, 0 to 1."""
+    return [part * number(1 / (bright - dark)) for part, (dark, bright) in zip(come, pairwise(ends), strict=True)]
 
-    return opset13
+
+def between_knots(darkest: Node, steps: Sequence[Node], at: Sequence[Node]) -> Node:
+    """What changes from knot to knot: its value at the darkest knot, and what each piece adds by its share."""
+    return sum((step * share for step, share in zip(steps, at, strict=True)), darkest)
+
+
+def _operations() -> Any:  # noqa: ANN401  # OpenVINO has no types
+    return import_openvino().opset13

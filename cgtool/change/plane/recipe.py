@@ -9,8 +9,6 @@ piece's dark end, at most to its bright end. A single knot makes one piece, from
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from cgtool.change.colour_space import MAPS, Matrix, Samples
@@ -39,7 +37,6 @@ class Recipe:
         samples: The planes' format.
         preserve_color: Only luma is changed.
         ends: Where pieces end, dark to bright: one more than there are pieces.
-        widths: Of the pieces, in levels.
         pieces: How many pieces a quantity has: none with a single knot, which holds everywhere.
         curve: Luma of gray, ``level + sum of part * (rise + bend * part / width)`` over the pieces: rows rise, bend,
             rise, bend, ... (gains that differ from knot to knot bend a piece), or the one rise of a single knot.
@@ -59,7 +56,6 @@ class Recipe:
         self._knots = knots
         self.pieces = knots - 1
         self.ends = samples.knots(max(knots, 2))
-        self.widths = [bright - dark for dark, bright in pairwise(self.ends)]
         # The change of luma: the frame's own, or, where every channel changes by it, the network's.
         self._weights = np.array(LUMA) if preserve_color else samples.weights
         maps = np.eye(MAPS) * strength

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -146,15 +146,15 @@ def load_rgb(path: Path, short_side: int | None = None) -> Image.Image:
     return Image.fromarray(still.pixels)
 
 
-def spread_paths(domain: Domain, count: int) -> list[Path]:
-    """Up to ``count`` of a domain's images, evenly spread over it."""
-    count = min(count, len(domain))
-    return [domain.paths[number * len(domain) // count] for number in range(count)]
+def spread_paths(paths: Sequence[Path], count: int) -> list[Path]:
+    """Up to ``count`` of some files, evenly spread over them."""
+    count = min(count, len(paths))
+    return [paths[number * len(paths) // count] for number in range(count)]
 
 
 def spread(domain: Domain, count: int, short_side: int) -> Iterator[Image.Image]:
-    """Those of `spread_paths`, scaled to a short side, in mode RGB."""
-    for path in spread_paths(domain, count):
+    """Those of a domain's images that `spread_paths` gives, scaled to a short side, in mode RGB."""
+    for path in spread_paths(domain.paths, count):
         yield scale_to(load_rgb(path, short_side), short_side)
 
 

@@ -73,7 +73,7 @@ class Masks:
 
     def objects(self, count: int, short_side: int) -> Iterator[Image.Image]:
         """The objects of `spread`'s images on gray, as discriminators see them."""
-        paths = spread_paths(self.domain, count)
+        paths = spread_paths(self.domain.paths, count)
         for path, image in zip(paths, spread(self.domain, count, short_side), strict=True):
             mask = load_mask(self.files.get(path), image.size)
             yield Image.composite(image, Image.new("RGB", image.size, 3 * (_GRAY,)), mask)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgtool.pictures import Image
-from cgtool.training.data.images import find_domain, load_rgb
+from cgtool.training.data.images import find_domain, load_rgb, spread_paths
 from cgtool.training.data.masks import find_masks, load_mask
 from cgtool.training.judge.measures import Figure, bootstrap, mean
 
@@ -47,9 +47,8 @@ def masked_pictures(folder: Path) -> Masked | None:
     if not folder.with_name(folder.name.replace("train", "mask")).is_dir():
         return None
     masks = find_masks(find_domain(folder.name, folder, 2), 2)
-    telling, pictures, backgrounds = masks.telling, [], []
-    for number in range(min(PICTURES, len(telling))):
-        path = telling[number * len(telling) // min(PICTURES, len(telling))]
+    pictures, backgrounds = [], []
+    for path in spread_paths(masks.telling, PICTURES):
         picture = load_rgb(path)
         pictures.append(np.asarray(picture))
         backgrounds.append(1 - np.asarray(load_mask(masks.files[path], picture.size)) / 255)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cgtool.change.plane.fused import Formula, Fused, Node, Output, number, parts, passed
+from cgtool.change.plane.fused import Formula, Fused, Node, Output, between_knots, number, parts, passed, shares
 from cgtool.change.plane.stretch import Wide, banded, positions
 
 WIDTH, HEIGHT, CELLS = 60, 50, (4, 6)
@@ -70,3 +70,13 @@ def test_parts_add_up_between_the_ends() -> None:
     )
     assert np.array_equal(out[0], np.clip(plane, 16, 100) - 16.0)
     assert np.array_equal(out[1], np.clip(plane, 100, 235) - 100.0)
+
+
+def test_what_changes_from_knot_to_knot_is_linear_between_them() -> None:
+    plane, out, ends = drawn(0, 0, 256, np.uint8), [np.zeros((HEIGHT, WIDTH), np.float32)], [16, 100, 235]
+
+    def formula(planes: Sequence[Node], maps: Sequence[Node]) -> list[Node]:
+        return [between_knots(number(5), [number(2), number(-9)], shares(parts(planes[0], ends), ends))]
+
+    fused(formula, [np.uint8], [Output(np.float32)])([plane], np.zeros((1, *CELLS), np.float32), out)
+    np.testing.assert_allclose(out[0], np.interp(plane, ends, [5, 7, -2]), atol=1e-5)

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from cgtool.tasks.train import Finished, Prepared, TrainRequest, train
 from cgtool.training.files.metrics import read_metrics
 from cgtool.training.losses import shown
 from cgtool.training.parts.distances import imitation
-from tests.training.data.toy import tiny_config, write_domains
+from tests.training.data.toy import tiny_request, write_domains
 
 MAPS = {"generator": "maps", "map_stride": 4, "knots": 2, "crop_size": 32, "load_size": 36}
 
@@ -30,7 +29,7 @@ MAPS = {"generator": "maps", "map_stride": 4, "knots": 2, "crop_size": 32, "load
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> TrainRequest:
     """The request of a model that makes red things blue and blue ones red."""
     root = tmp_path_factory.mktemp("teacher")
-    wanted = request(root, write_domains(root / "data"), "teacher", **MAPS)
+    wanted = tiny_request(root, write_domains(root / "data"), "teacher", **MAPS)
     nets = {}
     for direction, sign in zip(DIRECTIONS, (1, -1), strict=True):
         net = MapsGenerator(MapsConfig(width=2, blocks=1, knots=2))
@@ -41,23 +40,11 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> TrainRequest:
     return wanted
 
 
-def request(root: Path, data: Path, name: str, **options: Any) -> TrainRequest:  # noqa: ANN401
-    return TrainRequest(
-        name=name,
-        domains=("red", "blue"),
-        folders=(data / "trainA", data / "trainB"),
-        config=tiny_config(**options),
-        runs_dir=root / "runs",
-        engines_dir=root / "engines",
-        workers=0,
-    )
-
-
 def student(teacher: TrainRequest, name: str = "student", **options: Any) -> TrainRequest:  # noqa: ANN401
     root = teacher.engines_dir.parent
     student = {**MAPS, "ngf": 1, "blocks": 1, "gan_weight": 0.0, "cycle_weight": 0.0, "distill_weight": 1.0, "lr": 0.01}
     given = {**student, "distill": str(teacher.model_folder), **options}
-    return request(root, teacher.folders[0].parent, name, **given)
+    return tiny_request(root, teacher.folders[0].parent, name, **given)
 
 
 def test_a_student_comes_to_show_what_its_teacher_shows(teacher: TrainRequest) -> None:

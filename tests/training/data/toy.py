@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from cgtool.tasks.train import TrainRequest
 from cgtool.training.config import TrainConfig
 from cgtool.training.presets import resolve
 
@@ -23,6 +24,19 @@ TINY: dict[str, Any] = {
 
 def tiny_config(**overrides: object) -> TrainConfig:
     return resolve("paper", {**TINY, "steps": 20, **overrides})
+
+
+def tiny_request(root: Path, data: Path, name: str = "toy", **options: object) -> TrainRequest:
+    """A training of what `write_domains` wrote, whose run and model go below ``root``."""
+    return TrainRequest(
+        name=name,
+        domains=("red", "blue"),
+        folders=(data / "trainA", data / "trainB"),
+        config=tiny_config(**options),
+        runs_dir=root / "runs",
+        engines_dir=root / "engines",
+        workers=0,
+    )
 
 
 def shapes(seed: int, color: tuple[int, int, int], side: int = 40) -> NDArray[np.uint8]:

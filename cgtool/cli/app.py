@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import errno
 import importlib
-import math
 import os
-import signal
 import sys
-import time
-from types import FrameType
 from typing import NoReturn, cast
 
 import click
 
 from cgtool import __version__
-from cgtool.cli import debug
+from cgtool.cli import debug, signals
 from cgtool.cli.setup import settings
 from cgtool.errors import CgtoolError, Terminated, unexpected
 
@@ -42,10 +38,6 @@ _SUMMARIES = {
     "train": "Train a model on two folders of images, without pairs.",
     "watch": "Convert what appears in a folder.",
 }
-
-
-_CLEANUP_SECONDS = 6.0
-_interrupted_at = -math.inf
 
 
 class LazyGroup(click.Group):
@@ -100,16 +92,12 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def main() -> NoReturn:
     """Run the program and exit."""
     _fill_closed_streams()
-    signal.signal(signal.SIGTERM, _on_sigterm)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # ignored under nohup
-        signal.signal(signal.SIGHUP, _on_sigterm)  # the terminal was closed
-    # A shell script's `cgtool ... &` starts with SIGINT ignored; `kill -INT` must stop it cleanly all the same.
-    signal.signal(signal.SIGINT, _on_sigint)
+    signals.raise_as_exceptions()
     debug.prepare()
     try:
         result = cli.main(standalone_mode=False)
         code = result if isinstance(result, int) else 0
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         code = 130
     except click.ClickException as error:
         error.show()
@@ -156,16 +144,3 @@ def _fill_closed_streams() -> None:
 def _give_up_output() -> None:
     """Let what is still to be written to standard output go nowhere: it would fail again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _on_sigint(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt, but not again while the first one is cleaned up after: people press Ctrl-C twice."""
-    global _interrupted_at
-    now = time.monotonic()
-    if now - _interrupted_at > _CLEANUP_SECONDS:
-        _interrupted_at = now
-        raise KeyboardInterrupt
-
-
-def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated(f"stopped by {signal.Signals(number).name}")

@@ -65,7 +65,8 @@ class Objective:
     r1_every: int = option(16, "With --r1-weight: every so many steps, as many times as strong.", least=1)
     texture_weight: float = option(0.0, "Weight of the texture that guided detail hides.", least=0)
     temporal_weight: float = option(0.0, "Weight of steadiness under synthetic motion.", least=0)
-    # Without it there is nothing to judge: discriminators are left out of the steps.
+    # Without it there is nothing to judge: discriminators are left out of the steps. For a model that is imitated, or
+    # to learn from masks where to act before it is learned how.
     gan_weight: float = option(1.0, "The adversarial loss's weight; 0 leaves discriminators out.", least=0)
     # Hinton et al. 2015, for pictures: what a large network can, a small one learns in minutes.
     distill: str | None = option(
@@ -155,8 +156,11 @@ class TrainConfig:
         for name, weight in (("background", objective.background_weight), ("attention", objective.attention_weight)):
             if weight and not self.masks:
                 raise UsageError(f"--{name}-weight needs masks", hint="Add --masks")
-        if not (objective.gan_weight or objective.distill):
-            raise UsageError("--gan-weight 0 leaves nothing to learn from", hint="Add --distill MODEL")
+        if not (objective.gan_weight or objective.distill or objective.attention_weight):
+            raise UsageError(
+                "--gan-weight 0 leaves nothing to learn from",
+                hint="Add --distill MODEL, or --attention-weight to learn from masks alone",
+            )
         for name, weight in (("evenness", objective.evenness_weight), ("attention", objective.attention_weight)):
             if weight and generator.draws:
                 raise UsageError(f"--{name}-weight is about maps, not {self.generator}", hint="Add --generator maps")

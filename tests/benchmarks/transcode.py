@@ -19,7 +19,7 @@ from rich.table import Table
 
 from cgtool.backends.selection import EngineRequest, open_backend
 from cgtool.config import Every
-from cgtool.conversion.model import choose_model
+from cgtool.conversion.model import Model, choose_model
 from cgtool.media.encoders import choose_encoder
 from cgtool.media.ffmpeg import executable
 from tests.benchmarks.pipeline import Cost, cost, pipeline
@@ -35,9 +35,8 @@ def transcode(clip: Path, target: Path, frames: int) -> int:
     return frames
 
 
-def convert(clip: Path, target: Path, to: str, every: Every) -> Cost:
+def convert(clip: Path, target: Path, model: Model, every: Every = 1) -> Cost:
     """A conversion, the second one: what the first use of a model prepares is there, and its engine is open."""
-    model = choose_model(to)
     pipeline(clip, target, model, open_backend(model.source, EngineRequest(ENGINE)))
     opened = open_backend(model.source, EngineRequest(ENGINE))
     return cost(lambda: pipeline(clip, target, model, opened, every).frames)
@@ -68,7 +67,7 @@ def main() -> None:
             "maps, --every auto": (arguments.maps, "auto"),
             "pictures": (arguments.pictures, 1),
         }
-        costs = {way: convert(clip, target, *which) for way, which in ways.items()}
+        costs = {way: convert(clip, target, choose_model(to), every) for way, (to, every) in ways.items()}
         plain = cost(lambda: transcode(clip, target, costs["maps"].frames))
         table.add_row("plain transcode", f"{plain.fps:.1f}", f"{plain.cpu_ms_per_frame:.1f}", "1.00", "")
         for way, (to, _) in ways.items():

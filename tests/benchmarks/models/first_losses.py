@@ -19,14 +19,18 @@ from cgtool.tasks.train import TrainRequest, train
 from cgtool.training.config import TrainConfig
 from cgtool.training.files.metrics import read_metrics
 from tests.benchmarks.models.snowiest import link_snowiest
+from tests.benchmarks.models.without_animals import link_without_objects
 from tests.training.steps.in_float64 import double_precision
 
 STEPS = 3
 TEACHERS = Path(__file__).parents[2] / "warmstarts"
 DATA = {
     ("photo", "vangogh"): ("photo2monet", "vangogh"),
+    ("day", "sunset"): ("day2night", "sunset"),
 }
 """Folders of ../shared/data that hold trainA and trainB by domains, where that is not one folder named after both."""
+WITHOUT_ANIMALS = ("photo2monet/trainA", "day2night/trainA")
+"""Pictures in which neither a horse nor a zebra is looked for."""
 
 
 def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[dict[str, float]]:
@@ -49,6 +53,9 @@ def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[d
     if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((b / "trainB").iterdir())):
         link_snowiest(a, scratch / "snow", recipe["data"]["B"]["images"])
         a = b = scratch / "snow"
+    if added := recipe["data"]["A"]["images"] - len(list((a / "trainA").iterdir())) if domains[1] == "zebra" else 0:
+        link_without_objects(a, scratch / "where_not", [data / name for name in WITHOUT_ANIMALS], added)
+        a = b = scratch / "where_not"
     request = TrainRequest(
         name="recipe",
         domains=domains,

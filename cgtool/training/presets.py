@@ -24,6 +24,12 @@ _MAPS: dict[str, Any] = {
     "lr": 2e-4, "ema": 0.999, "load_size": 224, "zoom": 1.6, "crop_size": 128, "precision": "bf16",
 }  # fmt: skip
 """A change of light and colour."""
+_ANIMAL: dict[str, Any] = {
+    **_MAPS, "discriminator": "projected+patch+tone", "map_stride": 2, "knots": 2, "cycle_weight": 0.5,
+    "identity_weight": 0.5, "masks": True, "attention_weight": 3.0, "background_weight": 3.0,
+    "load_size": 192, "zoom": 1.5, "evenness_weight": 0.0, "rims_weight": 0.0, "colour_weight": 0.0,
+}  # fmt: skip
+"""Another coat, for what masks show."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "paper": {},
@@ -32,10 +38,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "season": {
         **_MAPS, "cycle_weight": 0.3, "identity_weight": 0.25, "rims_weight": 25.0, "colour_weight": 40.0,
     },
-    "animal": {
-        **_MAPS, "discriminator": "projected+patch+tone", "map_stride": 2, "knots": 2, "cycle_weight": 0.5,
-        "identity_weight": 0.5, "masks": True, "attention_weight": 3.0, "background_weight": 2.0,
-        "load_size": 192, "zoom": 1.5, "evenness_weight": 0.0, "rims_weight": 0.0, "colour_weight": 0.0,
+    "animal": _ANIMAL,
+    "where": {
+        **_ANIMAL, "gan_weight": 0.0, "cycle_weight": 0.0, "identity_weight": 0.0, "background_weight": 0.0,
+        "range_weight": 0.0, "diff_augment": False, "discriminator": "pixel", "augment": "color", "batch": 8,
+        "lr": 1e-3, "decay": 0.6,
     },
     "student": {
         **_MAPS, "ngf": 8, "blocks": 4, "knots": 3, "gan_weight": 0.0, "cycle_weight": 0.0,

@@ -18,6 +18,7 @@ from typing import Any
 from cgtool.tasks.train import TrainRequest, train
 from cgtool.training.config import TrainConfig
 from cgtool.training.files.metrics import read_metrics
+from tests.benchmarks.models.joined import link_all
 from tests.benchmarks.models.snowiest import link_snowiest
 from tests.benchmarks.models.without_animals import link_without_objects
 from tests.training.steps.in_float64 import double_precision
@@ -29,8 +30,8 @@ DATA = {
     ("day", "sunset"): ("day2night", "sunset"),
 }
 """Folders of ../shared/data that hold trainA and trainB by domains, where that is not one folder named after both."""
-WITHOUT_ANIMALS = ("photo2monet/trainA", "day2night/trainA")
-"""Pictures in which neither a horse nor a zebra is looked for."""
+LANDSCAPES_AND_TOWNS = ("photo2monet/trainA", "day2night/trainA")
+"""By day, and without horses or zebras."""
 
 
 def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[dict[str, float]]:
@@ -49,17 +50,10 @@ def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[d
         options["distill"] = str(TEACHERS / options["distill"])
     config = TrainConfig.from_options(options)
     domains = recipe["data"]["A"]["name"], recipe["data"]["B"]["name"]
-    a, b = (data / name for name in DATA.get(domains, 2 * ("2".join(domains),)))
-    if domains[1] == "winter" and recipe["data"]["B"]["images"] < len(list((b / "trainB").iterdir())):
-        link_snowiest(a, scratch / "snow", recipe["data"]["B"]["images"])
-        a = b = scratch / "snow"
-    if added := recipe["data"]["A"]["images"] - len(list((a / "trainA").iterdir())) if domains[1] == "zebra" else 0:
-        link_without_objects(a, scratch / "where_not", [data / name for name in WITHOUT_ANIMALS], added)
-        a = b = scratch / "where_not"
     request = TrainRequest(
         name="recipe",
         domains=domains,
-        folders=(a / "trainA", b / "trainB"),
+        folders=folders(recipe, data, scratch),
         config=config,
         runs_dir=scratch / "runs",
         engines_dir=scratch / "engines",
@@ -71,6 +65,23 @@ def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[d
     steps = read_metrics(request.run_folder / "metrics.jsonl")
     others = {"step", "epoch", "learning_rate", "seconds", "data_seconds", "cpu_seconds"}
     return [{name: value for name, value in step.items() if name not in others} for step in steps]
+
+
+def folders(recipe: Mapping[str, Any], data: Path, scratch: Path) -> tuple[Path, Path]:
+    """Where a recipe's pictures are; what it chose or put together is made anew, of links."""
+    domains = recipe["data"]["A"]["name"], recipe["data"]["B"]["name"]
+    images = {letter: recipe["data"][letter]["images"] for letter in "AB"}
+    a, b = (data / name for name in DATA.get(domains, 2 * ("2".join(domains),)))
+    if domains[1] == "winter" and images["B"] < len(list((b / "trainB").iterdir())):
+        a = b = scratch / "snow"
+        link_snowiest(data / "summer2winter", a, images["B"])
+    elif domains[1] == "zebra" and (added := images["A"] - len(list((a / "trainA").iterdir()))):
+        a = b = scratch / "where_not"
+        link_without_objects(data / "horse2zebra", a, [data / name for name in LANDSCAPES_AND_TOWNS], added)
+    elif domains[1] == "sunset":
+        a = scratch / "days"
+        link_all(a / "trainA", [data / name for name in LANDSCAPES_AND_TOWNS])
+    return a / "trainA", b / "trainB"
 
 
 def chain(provenance: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Several folders' pictures as one domain.
 
 ``python -m tests.benchmarks.models.joined day2sunset/trainA day2night/trainA photo2monet/trainA`` fills a folder with
-links. Pictures of a domain should show what footage shows: days in towns alone, beside evenings over the sea, teach that
-houses have to go.
+links. Pictures of a domain should show what footage shows: days in towns alone, beside evenings over the sea, teach
+that houses have to go.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_
                 "synonyms": dict(row.model.synonyms),
                 "targets": [row.model.target(direction) for direction in row.model.directions],
                 "size": row.model.defaults.size,
+                "sizes": _sizes(row.model),
                 "training_scale": row.model.training_scale,
                 "parameters": row.parameters,
                 "bytes": row.size_bytes,
@@ -66,7 +67,7 @@ def list_models(ctx: click.Context, engines_dir: Path | None, verbose: bool, as_
             table.add_row(
                 Text(row.model.name),
                 " ".join(_named(row.model, row.model.target(direction)) for direction in row.model.directions),
-                f"{row.model.defaults.size} px",
+                f"{', '.join(dict.fromkeys(str(size) for size in _sizes(row.model).values()))} px",
                 f"{row.parameters / 1e6:.1f} M",
                 f"{row.size_bytes / 1e6:.1f} MB",
                 " ".join(row.engines) or "none compiled",
@@ -108,6 +109,11 @@ def _table(engines: dict[str, list[EngineRow]]) -> Table:
                 Text(row.proof or ""),
             )
     return table
+
+
+def _sizes(model: ModelFolder) -> dict[str, int]:
+    """The size at which the network sees frames, by the domain that it leads to."""
+    return {model.target(direction): model.defaults_of(direction).size for direction in model.directions}
 
 
 def _named(model: ModelFolder, domain: str) -> str:

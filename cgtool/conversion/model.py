@@ -68,7 +68,7 @@ def choose_model(to: str | None = None, model: str | None = None, engines_dir: P
     choice = resolve(to, model, engines_dir)
     folder = choice.folder
     source = source_of(folder, choice.direction)
-    return _model(folder.name, choice.target, source, folder.training_scale, folder.defaults)
+    return _model(folder.name, choice.target, source, folder.training_scale, folder.defaults_of(choice.direction))
 
 
 def _part_of_a_folder(path: Path) -> Choice | None:
@@ -97,7 +97,7 @@ def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
             domains=(domain, target),
             weights_sha256=folder.weights[direction].sha256,
             training_scale=folder.training_scale,
-            size=network_size(1920, 1080, folder.defaults.size, folder.training_scale, multiple),
+            size=network_size(1920, 1080, folder.defaults_of(direction).size, folder.training_scale, multiple),
         ),
         maps=maps,
     )

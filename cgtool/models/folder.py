@@ -85,6 +85,7 @@ class ModelFolder:
         weights: Files by direction; one direction may be absent.
         defaults: Settings of conversion, unless told otherwise.
         synonyms: Other names that ``--to`` knows a domain by, by domain.
+        defaults_to: The same as ``defaults`` of directions that have their own, by the domain that they lead to.
     """
 
     path: Path
@@ -97,6 +98,7 @@ class ModelFolder:
     weights: Mapping[Direction, WeightFile]
     defaults: Defaults
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    defaults_to: Mapping[str, Defaults] = field(default_factory=dict)
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -106,6 +108,10 @@ class ModelFolder:
     def target(self, direction: Direction) -> str:
         """The domain that a direction leads to."""
         return self.domains[1] if direction == "A_to_B" else self.domains[0]
+
+    def defaults_of(self, direction: Direction) -> Defaults:
+        """A direction's settings of conversion, unless told otherwise."""
+        return self.defaults_to.get(self.target(direction), self.defaults)
 
 
 def check_name(name: str) -> None:
@@ -206,10 +212,15 @@ def to_json(model: ModelFolder) -> str:
         "stride": model.stride,
         "training_scale": model.training_scale,
         "weights": {direction: asdict(model.weights[direction]) for direction in model.directions},
-        "defaults": {key: value for key, value in asdict(model.defaults).items() if value is not None},
+        "defaults": _told(model.defaults),
+        **({"defaults_to": {to: _told(own) for to, own in model.defaults_to.items()}} if model.defaults_to else {}),
         "provenance": dict(model.provenance),
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _told(defaults: Defaults) -> dict[str, object]:
+    return {key: value for key, value in asdict(defaults).items() if value is not None}
 
 
 def engine_key(model: ModelFolder, direction: Direction) -> str:
@@ -252,6 +263,7 @@ def _parse(path: Path, data: object) -> ModelFolder:
         weights=_weights(_get(data, "weights", dict)),
         defaults=_defaults(_get(data, "defaults", dict)),
         synonyms=_synonyms(data.get("synonyms", {})),
+        defaults_to=_defaults_to(domains, data.get("defaults_to", {})),
     )
 
 
@@ -270,6 +282,12 @@ def _defaults(data: dict[str, object]) -> Defaults:
         texture=_unit(data, "texture"),
         contrast=None if data.get("contrast") is None else _unit(data, "contrast"),
     )
+
+
+def _defaults_to(domains: list[str], data: object) -> dict[str, Defaults]:
+    if not isinstance(data, dict) or not set(data) <= set(domains):
+        raise ModelError(f"defaults_to is {reprlib.repr(data)}, not an object by domain")
+    return {domain: _defaults(_get(data, domain, dict)) for domain in data}
 
 
 def _weights(data: dict[str, object]) -> dict[Direction, WeightFile]:

@@ -24,6 +24,7 @@ MODELS = {
     "day2night": "night",
     "photo2vangogh": "vangogh",
     "horse2zebra": "zebra",
+    "day2sunset": "sunset",
 }
 CROP = ROOT / "tests" / "benchmarks" / "crop.jpg"
 STEADINESS = ROOT / "tests" / "benchmarks" / "steadiness.png"

@@ -56,6 +56,7 @@ def test_list_as_json(engines: Path) -> None:
     assert rows["dusk"]["domains"] == ["day", "night"]
     assert sorted(rows["dusk"]["targets"]) == ["day", "night"]
     assert rows["dusk"]["training_scale"] == 286
+    assert rows["dusk"]["sizes"] == {"night": 286, "day": 286}
     assert rows["dusk"]["path"] == str(engines / "dusk")
     assert rows["dusk"]["parameters"] > 1000
     assert rows["dusk"]["bytes"] > 2000

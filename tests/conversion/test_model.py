@@ -38,6 +38,12 @@ def test_a_models_wishes_become_its_look() -> None:
     assert (look.detail, look.strength, look.preserve_color) == ("guided", 1.0, False)
 
 
+def test_a_direction_has_its_own_look() -> None:
+    """Photographs become paintings at 192 lines, in larger strokes; paintings become photographs at 256."""
+    looks = {to: choose_model(to, "photo2monet").look for to in ("monet", "photo")}
+    assert looks["monet"].size < looks["photo"].size
+
+
 @pytest.mark.parametrize(("load_size", "size"), [(320, 320), (None, 286), (1024, MAX_AUTO_SIZE)])
 def test_a_bare_checkpoint_runs_at_the_scale_that_import_would_find(
     checkpoint: Path, load_size: int | None, size: int

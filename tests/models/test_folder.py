@@ -11,6 +11,7 @@ import pytest
 
 from cgtool.errors import ModelError, UsageError
 from cgtool.models.folder import (
+    Defaults,
     check_domains,
     check_name,
     checkpoint_key,
@@ -28,6 +29,15 @@ def test_model_json_is_read_and_written_back(tmp_path: Path) -> None:
     assert model.directions == ("A_to_B", "B_to_A")
     assert [model.target(direction) for direction in model.directions] == ["winter", "summer"]
     assert (model.defaults.size, model.defaults.smooth, model.defaults.texture) == (286, 0.8, 0.25)
+    assert json.loads(to_json(model)) == data
+
+
+def test_a_direction_may_have_defaults_of_its_own(tmp_path: Path) -> None:
+    own = {"size": 192, "smooth": 0.5, "texture": 1.0, "contrast": 0.3}
+    data = {**described("seasons", ("summer", "winter")), "defaults_to": {"summer": own}}
+    model = read_model_folder(put(tmp_path, data))
+    assert model.defaults_of("A_to_B") == model.defaults
+    assert model.defaults_of("B_to_A") == Defaults(192, 0.5, 1.0, 0.3)
     assert json.loads(to_json(model)) == data
 
 
@@ -60,6 +70,9 @@ def test_model_json_is_read_and_written_back(tmp_path: Path) -> None:
         ({"defaults": {"size": 286, "smooth": 1, "texture": 10**400}}, "texture is 1"),
         ({"defaults": {"size": 286, "smooth": 1, "texture": 0, "contrast": -0.1}}, r"contrast is -0\.1"),
         ({"defaults": [286, 1, 0]}, "defaults is"),
+        ({"defaults_to": [286]}, "defaults_to is"),
+        ({"defaults_to": {"winter": {"size": 0, "smooth": 1, "texture": 0}}}, "size is 0"),
+        ({"defaults_to": {"autumn": {"size": 286, "smooth": 1, "texture": 0}}}, "not an object by domain"),
         ({"architecture": None}, "architecture is None"),
         ({"provenance": "x" * 10**6}, "provenance is 'x"),
         ({"weights": {"A_to_B": "A_to_B.safetensors"}}, "A_to_B is 'A_to_B.safetensors'"),

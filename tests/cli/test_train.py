@@ -189,14 +189,20 @@ def recipes() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "names", [["seasons", "season", "summer2winter"], ["strokes", "palette", "photo2monet"], ["where", "horse2zebra"]]
+    "names",
+    [
+        ["seasons", "season", "summer2winter", "day2sunset"],
+        ["nights", "small_night", "day2night"],
+        ["strokes", "palette", "photo2monet"],
+        ["where", "horse2zebra"],
+    ],
 )
 def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in names:
         (line,) = (recipe for recipe in recipes() if f"--name {name} " in recipe)
         write_recipe_data(line)
-        small = SMALL_MAPS if names[0] in ("seasons", "where") else [*SMALL, "--load-size=56"]
+        small = [*SMALL, "--load-size=56"] if names[0] == "strokes" else SMALL_MAPS
         output = invoke(*shlex.split(line)[2:], *small, "--steps=2", "--workers=1")
         assert f"trained 2 steps: engines/{name}" in output
         assert read_model_folder(tmp_path / "engines" / name).name == name

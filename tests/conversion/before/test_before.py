@@ -1,6 +1,6 @@
 """Networks that draw give the pictures that they gave before maps were the one currency.
 
-``before/`` holds a frame and what `photo2monet` made of it then, without smoothing, in FP32.
+``before/`` holds a frame and what `photo2monet` made of it then, at 256 lines, without smoothing, in FP32.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def test_the_picture_is_within_50_db_of_before(tmp_path: Path, name: str, domain
         source = make(tmp_path / "source.mkv", "-i", source, "-vf", "format=gbrp", "-c:v", "ffv1")
         target = tmp_path / "out.mkv"
     request = ConvertRequest(
-        source, to=domain, model=MODEL, output=target, smooth=0, engine="torch", precision="fp32",
+        source, to=domain, model=MODEL, output=target, size=256, smooth=0, engine="torch", precision="fp32",
         codec="ffv1" if kind == "video" else None,
     )  # fmt: skip
     *_, done = convert(lay_out(request))

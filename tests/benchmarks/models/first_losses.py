@@ -85,8 +85,13 @@ def folders(recipe: Mapping[str, Any], data: Path, scratch: Path) -> tuple[Path,
 
 
 def chain(provenance: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The provenance of a model, of the models that it began with or imitates, and so on."""
+    """The provenance of a model, of the models that it began with or imitates, and so on.
+
+    Where a model's directions come from two trainings, that of the second is below the first.
+    """
     yield provenance
+    if second := provenance.get("B_to_A"):
+        yield from chain(second)
     for key in ("init", "teacher"):
         if before := provenance.get(key):
             yield from chain(before["provenance"])

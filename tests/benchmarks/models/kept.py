@@ -28,14 +28,16 @@ def table(folders: Sequence[Path]) -> str:
 def _rows(folder: Path) -> list[tuple[str, ...]]:
     model = read_model_folder(folder)
     about: dict[str, Any] = dict(model.provenance)
-    steps = " of ".join(str(number) for number in (about.get("steps"), about.get("config", {}).get("steps")))
-    if "score" not in about:
-        return [(model.name, steps, "not chosen by one", *[""] * (len(_HEADS) - 3))]
     rows = []
     for direction, target in zip(DIRECTIONS, reversed(model.domains), strict=True):
-        one = Figures(**about["judged"][direction])
-        shown = (*figure_cells(one), f"{one.cycle:.1f}")
-        rows.append((model.name, steps, f"{about['score']:.3f}", f"to {target}", *shown))
+        own = about.get(direction, about)  # a training of its own, where a model's directions come from two
+        steps = " of ".join(str(number) for number in (own.get("steps"), own.get("config", {}).get("steps")))
+        if "score" in own:
+            one = Figures(**own["judged"][direction])
+            told = (f"{own['score']:.3f}", f"to {target}", *figure_cells(one), f"{one.cycle:.1f}")
+        else:
+            told = ("not chosen by one", f"to {target}", *[""] * (len(_HEADS) - 4))
+        rows.append((model.name, steps, *told))
     return rows
 
 

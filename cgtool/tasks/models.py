@@ -144,7 +144,7 @@ def list_models(engines_dir: Path | None) -> tuple[list[ModelRow], list[ModelErr
     rows = []
     for model in models:
         try:
-            rows.append(_row(model))
+            rows.append(model_row(model))
         except ModelError as error:
             problems.append(error)
     return rows, problems
@@ -181,7 +181,12 @@ def _engine_row(engine: FoundEngine, source: GeneratorSource, target: str) -> En
     )
 
 
-def _row(model: ModelFolder) -> ModelRow:
+def model_row(model: ModelFolder) -> ModelRow:
+    """A model as `list_models` tells it.
+
+    Raises:
+        ModelError: Its weights are no safetensors file.
+    """
     paths = [model.path / weight.file for weight in model.weights.values()]
     return ModelRow(
         model=model,

@@ -53,7 +53,7 @@ def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[d
     request = TrainRequest(
         name="recipe",
         domains=domains,
-        folders=folders(recipe, data, scratch),
+        folders=folders(domains, recipe["data"], data, scratch),
         config=config,
         runs_dir=scratch / "runs",
         engines_dir=scratch / "engines",
@@ -67,20 +67,20 @@ def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[d
     return [{name: value for name, value in step.items() if name not in others} for step in steps]
 
 
-def folders(recipe: Mapping[str, Any], data: Path, scratch: Path) -> tuple[Path, Path]:
+def folders(domains: tuple[str, str], about: Mapping[str, Any], data: Path, scratch: Path) -> tuple[Path, Path]:
     """Where a recipe's pictures are; what it chose or put together is made anew, of links."""
-    domains = recipe["data"]["A"]["name"], recipe["data"]["B"]["name"]
-    images = {letter: recipe["data"][letter]["images"] for letter in "AB"}
     a, b = (data / name for name in DATA.get(domains, 2 * ("2".join(domains),)))
-    if domains[1] == "winter" and images["B"] < len(list((b / "trainB").iterdir())):
-        a = b = scratch / "snow"
-        link_snowiest(data / "summer2winter", a, images["B"])
-    elif domains[1] == "zebra" and (added := images["A"] - len(list((a / "trainA").iterdir()))):
-        a = b = scratch / "where_not"
-        link_without_objects(data / "horse2zebra", a, [data / name for name in LANDSCAPES_AND_TOWNS], added)
+    others = [data / name for name in LANDSCAPES_AND_TOWNS]
+    made = scratch / "pictures"
+    if domains[1] == "winter" and about["B"]["images"] < len(list((b / "trainB").iterdir())):
+        link_snowiest(a, made, about["B"]["images"])
+        a = b = made
+    elif domains[1] == "zebra" and (added := about["A"]["images"] - len(list((a / "trainA").iterdir()))):
+        link_without_objects(a, made, others, added)
+        a = b = made
     elif domains[1] == "sunset":
-        a = scratch / "days"
-        link_all(a / "trainA", [data / name for name in LANDSCAPES_AND_TOWNS])
+        link_all(made / "trainA", others)
+        a = made
     return a / "trainA", b / "trainB"
 
 

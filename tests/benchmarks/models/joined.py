@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from cgtool.training.data.images import first_readable
+from tests.benchmarks.models.links import link_as, readable
 
 
 def link_all(out: Path, folders: Sequence[Path]) -> None:
@@ -22,8 +22,8 @@ def link_all(out: Path, folders: Sequence[Path]) -> None:
     """
     out.mkdir(parents=True)
     for folder in folders:
-        for path in first_readable(folder, 1_000_000):
-            (out / f"{folder.parent.name}_{path.name}").symlink_to(path.resolve())
+        for path in readable(folder):
+            link_as(path, out / f"{folder.parent.name}_{path.name}")
 
 
 def main() -> None:

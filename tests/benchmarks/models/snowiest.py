@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cgtool.errors import UsageError
-from cgtool.training.data.images import first_readable, load_rgb
+from cgtool.training.data.images import load_rgb
+from tests.benchmarks.models.links import link, readable
 
 COUNT = 96
 _GROUND = 0.4
@@ -41,7 +42,7 @@ def snowiest(folder: Path, count: int) -> list[Path]:
     Raises:
         UsageError: There are fewer.
     """
-    paths = first_readable(folder, 1_000_000)
+    paths = readable(folder)
     if len(paths) < count:
         raise UsageError(f"holds {len(paths)} pictures, not {count}", path=folder, hint="Ask for fewer with --count")
     shares = {path: snow(np.asarray(load_rgb(path))) for path in paths}
@@ -56,13 +57,8 @@ def link_snowiest(data: Path, out: Path, count: int = COUNT) -> None:
         UsageError: There are fewer pictures.
     """
     chosen = snowiest(data / "trainB", count)
-    out.mkdir(parents=True)
-    for folder in data.iterdir():
-        if folder.name != "trainB":
-            (out / folder.name).symlink_to(folder.resolve())
-    (out / "trainB").mkdir()
-    for path in chosen:
-        (out / "trainB" / path.name).symlink_to(path.resolve())
+    link((folder for folder in data.iterdir() if folder.name != "trainB"), out)
+    link(chosen, out / "trainB")
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from cgtool.conversion.model import Model, choose_model
 from cgtool.conversion.network import Network
 from cgtool.media.reader import VideoReader
 from cgtool.models.folder import read_model_folder
-from cgtool.models.weights import load_generator
 from cgtool.pictures import Size
+from cgtool.tasks.models import model_row
 from tests.benchmarks.pipeline import Cost, cost
 from tests.benchmarks.transcode import ENGINE, convert, transcode
 from tests.tools.demo import bunny
@@ -42,11 +42,10 @@ def row(folder: Path, clip: Path, frame: Size, target: Path, plain: Cost) -> tup
     """One model's costs, in the direction from its first domain to its second."""
     files = read_model_folder(folder)
     model = choose_model(files.domains[1], str(folder))
-    parameters = sum(weights.numel() for weights in load_generator(files, "A_to_B").parameters())
     one = convert(clip, target, model)
     over = one.cpu_seconds / plain.cpu_seconds
     costs = (f"{one.fps:.1f}", f"{one.cpu_ms_per_frame:.1f}", f"{over:.2f}")
-    return (files.name, model.target, f"{parameters / 1e6:.1f} M", *engine_cells(model, frame), *costs)
+    return (files.name, model.target, f"{model_row(files).parameters / 1e6:.1f} M", *engine_cells(model, frame), *costs)
 
 
 def main() -> None:

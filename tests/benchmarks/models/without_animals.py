@@ -13,7 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from cgtool.training.data.images import first_readable, spread_paths
+from cgtool.training.data.images import spread_paths
+from tests.benchmarks.models.links import link, link_as, readable
 
 COUNT = 120
 _SIDES = ("A", "B")
@@ -33,19 +34,15 @@ def link_without_objects(data: Path, out: Path, others: Sequence[Path], count: i
     Raises:
         FileExistsError: There is such a folder.
     """
-    out.mkdir(parents=True)
-    for folder in sorted(data.iterdir()):
-        if not folder.name.startswith(("train", "mask")):
-            (out / folder.name).symlink_to(folder.resolve())
-            continue
-        (out / folder.name).mkdir()
-        for path in folder.iterdir():
-            (out / folder.name / path.name).symlink_to(path.resolve())
+    grows = [folder for folder in sorted(data.iterdir()) if folder.name.startswith(("train", "mask"))]
+    link((folder for folder in data.iterdir() if folder not in grows), out)
+    for folder in grows:
+        link(folder.iterdir(), out / folder.name)
     for folder in others:
-        chosen = spread_paths(first_readable(folder, 1_000_000), 2 * count // len(others))
+        chosen = spread_paths(readable(folder), 2 * count // len(others))
         for number, path in enumerate(chosen):
             side, name = _SIDES[number % 2], f"{folder.parent.name}_{path.stem}"
-            (out / f"train{side}" / f"{name}{path.suffix}").symlink_to(path.resolve())
+            link_as(path, out / f"train{side}" / f"{name}{path.suffix}")
             Image.new("L", (_BLACK, _BLACK)).save(out / f"mask{side}" / f"{name}.png")
 
 

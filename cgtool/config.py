@@ -11,6 +11,12 @@ import platformdirs
 Direction = Literal["A_to_B", "B_to_A"]
 DIRECTIONS: tuple[Direction, Direction] = ("A_to_B", "B_to_A")
 
+
+def opposite(direction: Direction) -> Direction:
+    """The way back."""
+    return "B_to_A" if direction == "A_to_B" else "A_to_B"
+
+
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16", "fp16")
 

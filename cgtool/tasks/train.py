@@ -171,6 +171,11 @@ def train(request: TrainRequest) -> Iterator[Event]:
     check_loggers(request.logger)
     if request.save_init is not None:
         check_save_init(request.save_init)
+    if request.config.objective.learn != "both" and request.init is None:
+        raise UsageError(
+            f"--learn {request.config.objective.learn} leaves the other generator as it began: it would know nothing",
+            hint="Add --init MODEL, which knows the other direction, or leave --learn out",
+        )
     teacher = _teacher(request)
     with closing(join(request.config.device)) as world:
         if world.is_main:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,13 +40,18 @@ class Networks:
         """G and F, by direction."""
         return {"A_to_B": self.G, "B_to_A": self.F}
 
+    @property
+    def judges(self) -> dict[Direction, nn.Module]:
+        """Who judges what each generator makes, by the generator's direction."""
+        return {"A_to_B": self.D_Y, "B_to_A": self.D_X}
+
     def named(self) -> dict[str, nn.Module]:
         """All four, as files call them."""
         return {"A_to_B": self.G, "B_to_A": self.F, "D_A": self.D_X, "D_B": self.D_Y}
 
-    def generator_parameters(self) -> list[nn.Parameter]:
-        """G's, then F's."""
-        return [*self.G.parameters(), *self.F.parameters()]
+    def generator_parameters(self, directions: Sequence[Direction] = DIRECTIONS) -> list[nn.Parameter]:
+        """G's, then F's, or one's."""
+        return [parameter for direction in directions for parameter in self.generators[direction].parameters()]
 
     def discriminator_parameters(self) -> list[nn.Parameter]:
         """D_X's, then D_Y's."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from cgtool.config import LEAST_CONTRAST, PRECISIONS, Precision
+from cgtool.config import DIRECTIONS, LEAST_CONTRAST, PRECISIONS, Direction, Precision
 from cgtool.errors import UsageError
 from cgtool.training.networks import DISCRIMINATORS, GENERATORS, Network
 from cgtool.training.options import build, check_options, flat, option, options_of
@@ -20,11 +20,13 @@ GanLoss = Literal["lsgan", "bce", "hinge", "relativistic"]
 CycleLoss = Literal["l1", "l2"]
 Upsampling = Literal["transposed", "resize"]
 Augment = Literal["none", "color"]
+Learn = Literal["both", "A_to_B", "B_to_A"]
 
 GAN_LOSSES: tuple[GanLoss, ...] = get_args(GanLoss)
 CYCLE_LOSSES: tuple[CycleLoss, ...] = get_args(CycleLoss)
 UPSAMPLINGS: tuple[Upsampling, ...] = get_args(Upsampling)
 AUGMENTS: tuple[Augment, ...] = get_args(Augment)
+LEARN: tuple[Learn, ...] = get_args(Learn)
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,16 @@ class Objective:
         None, "A model of the same domains that the generators imitate.", kind=str, metavar="MODEL"
     )
     distill_weight: float = option(10.0, "With --distill: weight of what differs from that model.", least=0)
+    # One-sided, as in Park et al. 2020: half of the work, where one direction is wanted or the other is good already.
+    learn: Learn = option("both", "Which generators learn; another stays as it began.", choices=LEARN)
 
     def __post_init__(self) -> None:
         check_options(self)
+
+    @property
+    def learning(self) -> tuple[Direction, ...]:
+        """The directions whose generators learn."""
+        return DIRECTIONS if self.learn == "both" else (self.learn,)
 
     def at(self, step: int) -> Objective:
         """The choices in a step, from 0: what comes every so many steps is as many times stronger in it."""

@@ -13,6 +13,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from cgtool.config import Direction
 from cgtool.models.generator import Generator
 from cgtool.training.config import Objective
 from cgtool.training.parts.colours import invented
@@ -55,10 +56,12 @@ class Half:
     """One generator's half of a step: G's way from X to Y and back, or F's from Y to X. Filled in as the step goes on.
 
     Attributes:
+        direction: The generator's.
         objective: The choices.
         source: Images of the domain that the generator begins from, (batch, 3, height, width) in [-1, 1].
         target: As many of the domain that it leads to.
         mask: Where the source's objects are, 0 to 1, (batch, 1, height, width); None without masks.
+        target_mask: The same of the target.
         palette: How colourful the target's domain is; None if nobody asks.
         seen: What went through the generator in one batch: the source, and what terms want beside it.
         picture: What the generator made of that.
@@ -66,6 +69,7 @@ class Half:
         output: The same, as the generator gave it.
         attention: Logits of where it acts, a cell each; None of generators that don't say.
         fake: The source's part of ``shown``.
+        judged: The same as the discriminator sees it, with a mask the object alone; empty if it is not translated.
         beside: The other parts, by the names of the terms that wanted them.
         taught: What the imitated model makes of ``seen``, as it is shown; only with one.
         opinion: The discriminator's logits of the fake.
@@ -73,10 +77,12 @@ class Half:
         again: The fake translated back, as it is shown.
     """
 
+    direction: Direction
     objective: Objective
     source: Tensor
     target: Tensor
     mask: Tensor | None = None
+    target_mask: Tensor | None = None
     palette: Tensor | None = None
     seen: Tensor = field(init=False)
     picture: Tensor = field(init=False)
@@ -84,11 +90,15 @@ class Half:
     output: Tensor = field(init=False)
     attention: Tensor | None = field(init=False, default=None)
     fake: Tensor = field(init=False)
+    judged: Tensor = field(init=False)
     beside: dict[str, Tensor] = field(init=False)
     taught: Tensor = field(init=False)
     opinion: Tensor = field(init=False)
     rival: Tensor | None = field(init=False, default=None)
     again: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.judged = self.source[:0]
 
     @cached_property
     def motion(self) -> Motion:

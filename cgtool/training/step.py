@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cgtool.config import Precision
+from cgtool.config import DIRECTIONS, Precision, opposite
 from cgtool.training.build import Networks
 from cgtool.training.config import Objective
 from cgtool.training.losses import (
@@ -50,7 +50,7 @@ Palettes = tuple[Tensor, Tensor] | None
 def generator_losses(
     nets: Networks, objective: Objective, x: Tensor, y: Tensor, palettes: Palettes = None
 ) -> tuple[Losses, tuple[Tensor, Tensor]]:
-    """What G and F minimize together.
+    """What G and F minimize together, or the one that learns.
 
     Args:
         nets: The networks.
@@ -60,35 +60,39 @@ def generator_losses(
         palettes: How colourful X and Y are, for the loss on invented colours.
 
     Returns:
-        The weighted losses by name, and the fakes (F(y), G(x)) as they are judged, still attached.
+        The weighted losses by name, and the fakes (F(y), G(x)) as they are judged, still attached; an empty batch of
+        the generator that does not learn.
     """
     terms = generator_terms(objective)
     (x, mask_x), (y, mask_y) = split_mask(x), split_mask(y)
     palette_x, palette_y = palettes or (None, None)
-    to_y = Half(objective, source=x, target=y, mask=mask_x, palette=palette_y)
-    to_x = Half(objective, source=y, target=x, mask=mask_y, palette=palette_x)
-    to_y.translate(nets.G, terms, nets.teachers.get("A_to_B"))
-    to_x.translate(nets.F, terms, nets.teachers.get("B_to_A"))
-    fake_y, fake_x = to_y.fake, to_x.fake
-    judged_y, judged_x = on_plain_ground(fake_y, mask_x), on_plain_ground(fake_x, mask_y)
+    to_y = Half("A_to_B", objective, source=x, target=y, mask=mask_x, target_mask=mask_y, palette=palette_y)
+    to_x = Half("B_to_A", objective, source=y, target=x, mask=mask_y, target_mask=mask_x, palette=palette_x)
+    halves = [half for half in (to_y, to_x) if half.direction in objective.learning]
+    for half in halves:
+        half.translate(nets.generators[half.direction], terms, nets.teachers.get(half.direction))
+        half.judged = on_plain_ground(half.fake, half.mask)
     if ADVERSARIAL in terms:
-        to_y.opinion, to_x.opinion = nets.D_Y(as_judged(objective, judged_y)), nets.D_X(as_judged(objective, judged_x))
+        for half in halves:
+            half.opinion = nets.judges[half.direction](as_judged(objective, half.judged))
         if is_relative(objective.gan_loss):
             # The discriminators' losses ask D about the same real images again. To share the answer would make other
             # results: with --diff-augment they see the images varied otherwise, beside the past fakes, and spectral
             # norm goes on with every pass (a tenth of a step with projected discriminators). Where it would not, with
             # patch discriminators alone, it would save a hundredth of a step, and hold D's activations throughout it.
             with torch.no_grad():
-                to_y.rival = nets.D_Y(as_judged(objective, on_plain_ground(y, mask_y)))
-                to_x.rival = nets.D_X(as_judged(objective, on_plain_ground(x, mask_x)))
+                for half in halves:
+                    real = on_plain_ground(half.target, half.target_mask)
+                    half.rival = nets.judges[half.direction](as_judged(objective, real))
     if CYCLE in terms:
-        to_y.again, to_x.again = translated(objective, nets.F, fake_y), translated(objective, nets.G, fake_x)
+        for half in halves:
+            half.again = translated(objective, nets.generators[opposite(half.direction)], half.fake)
     losses = {
-        name: term.weight(objective) * term.value(half)
+        term.names[DIRECTIONS.index(half.direction)]: term.weight(objective) * term.value(half)
         for term in terms
-        for name, half in zip(term.names, (to_y, to_x), strict=True)
+        for half in halves
     }
-    return losses, (judged_x, judged_y)
+    return losses, (to_x.judged, to_y.judged)
 
 
 def discriminator_losses(
@@ -100,11 +104,13 @@ def discriminator_losses(
         nets: The networks.
         objective: The losses.
         real: Images of X and of Y, each of shape (batch, 3, height, width).
-        fake: As many fakes of each, detached.
+        fake: As many fakes of each, or none, detached.
     """
     terms = discriminator_terms(objective)
     losses: Losses = {}
     for number, judge in enumerate((nets.D_X, nets.D_Y)):
+        if not len(fake[number]):
+            continue
         images = real[number]
         if any(term.of_pixels for term in terms):
             images = images.detach().requires_grad_()
@@ -160,7 +166,7 @@ def train_step(
     Returns:
         The mean losses of this process, detached.
     """
-    generators, discriminators = nets.generator_parameters(), nets.discriminator_parameters()
+    generators, discriminators = nets.generator_parameters(objective.learning), nets.discriminator_parameters()
     state.generators.zero_grad()
     state.discriminators.zero_grad()
     means: Losses = {}

@@ -13,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from cgtool.errors import CgtoolError
+from cgtool.config import DIRECTIONS
+from cgtool.errors import CgtoolError, UsageError
 from cgtool.files import claimed
 from cgtool.models.folder import read_model_folder
 from cgtool.models.weights import load_generator
@@ -221,6 +222,31 @@ def test_another_model_of_that_name_is_moved_aside(tmp_path: Path, data: Path) -
     assert "moved to" in finished.warnings[0]
     assert (aside / "model.json").read_text() == kept
     assert read_model_folder(wanted.model_folder).provenance["run"] != read_model_folder(aside).provenance["run"]
+
+
+def test_a_generator_that_learns_alone_needs_another_that_can_something(tmp_path: Path, data: Path) -> None:
+    wanted = request(tmp_path, data, config={"steps": 1, "learn": "A_to_B"})
+    with pytest.raises(UsageError, match="would know nothing") as caught:
+        run(wanted)
+    assert "--init" in str(caught.value.hint)
+    assert not wanted.run_folder.exists()
+
+
+def test_a_generator_learns_alone_and_the_other_stays(tmp_path: Path, data: Path) -> None:
+    begun = request(tmp_path, data, config={"steps": 1})
+    run(begun)
+    wanted = request(tmp_path, data, config={"steps": 2, "learn": "B_to_A"})
+    wanted = dataclasses.replace(wanted, name="on", init=begun.model_folder, sample_every=0)
+    run(dataclasses.replace(wanted, stop_after=1))
+    run(wanted)
+    assert all({"G_B_to_A", "cycle_B", "D_A"} <= losses.keys() for losses in losses_of(wanted))
+    assert not any({"G_A_to_B", "cycle_A", "D_B"} & losses.keys() for losses in losses_of(wanted))
+    before, after = (
+        {direction: (folder / f"{direction}.safetensors").read_bytes() for direction in DIRECTIONS}
+        for folder in (begun.model_folder, wanted.model_folder)
+    )
+    assert before["A_to_B"] == after["A_to_B"]
+    assert before["B_to_A"] != after["B_to_A"]
 
 
 def test_the_logged_rate_is_what_the_generators_use(tmp_path: Path, data: Path) -> None:

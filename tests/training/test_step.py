@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cgtool.config import Precision
+from cgtool.config import Direction, Precision
 from cgtool.models.generator import Generator
 from cgtool.training.build import Networks
 from cgtool.training.config import CYCLE_LOSSES, GAN_LOSSES, CycleLoss, GanLoss, Objective
@@ -99,6 +99,33 @@ def test_a_trainings_own_networks_have_the_papers_gradients(batch: int, accumula
         mine = torch.cat([p.grad.flatten() for p in ours if p.grad is not None])
         right = torch.cat([gradient.flatten() for gradient in torch.autograd.grad(total, theirs)])
         assert (mine - right).norm() <= 1e-9 * right.norm()
+
+
+@pytest.mark.parametrize(("learn", "terms"), [
+    ("A_to_B", {"G_A_to_B", "cycle_A", "identity_B", "D_B"}),
+    ("B_to_A", {"G_B_to_A", "cycle_B", "identity_A", "D_A"}),
+])  # fmt: skip
+def test_one_generator_learns_alone(learn: Direction, terms: set[str]) -> None:
+    """Its losses and gradients are those of its half of the whole step; the other one and its judge stay."""
+    nets, whole = double(networks()), double(networks())
+    x, y = images(2)
+    both, _ = generator_losses(whole, Objective(), x, y)
+    ours = list(whole.generators[learn].parameters())
+    expected = torch.autograd.grad(torch.stack([both[name] for name in sorted(terms & both.keys())]).sum(), ours)
+    before = copy.deepcopy(nets.named())
+    objective = Objective(learn=learn)
+    losses = train_step(nets, objective, optimization(nets), [(x, y)], world=WORLD, precision="fp32", rngs=no_chance())
+    assert losses.keys() == terms
+    for name in terms & both.keys():
+        assert losses[name].item() == pytest.approx(both[name].item(), rel=1e-9), name
+    for gradient, parameter in zip(expected, nets.generators[learn].parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+    changed = {
+        name
+        for name, net in nets.named().items()
+        if any(not torch.equal(old, new) for old, new in zip(before[name].parameters(), net.parameters(), strict=True))
+    }
+    assert changed == {learn, "D_B" if learn == "A_to_B" else "D_A"}
 
 
 def test_in_a_head_start_the_discriminators_learn_alone() -> None:

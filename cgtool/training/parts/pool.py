@@ -27,13 +27,13 @@ class ImagePool:
         probability 1/2; otherwise it returns a random past one and keeps the image in its place.
 
         Args:
-            images: Shape (batch, channels, height, width), detached. They are kept, not copied.
+            images: Shape (batch, channels, height, width), detached; perhaps none. They are kept, not copied.
             rng: A CPU generator; each image of a full pool takes one or two numbers of it.
 
         Returns:
             The same shape, dtype and device.
         """
-        if self.size == 0:
+        if self.size == 0 or not len(images):
             return images
         chosen = []
         for image in images:

@@ -82,13 +82,13 @@ def _part_of_a_folder(path: Path) -> Choice | None:
 
 def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
     """A model folder's generator, described without loading it."""
-    key, target, maps = engine_key(folder, direction), folder.target(direction), _maps(folder)
+    key, target, maps = engine_key(folder, direction), folder.target(direction), _maps(folder, direction)
     (domain,) = (domain for domain in folder.domains if domain != target)
     multiple = 1 if maps is None else MAP_MULTIPLE
     return GeneratorSource(
         key=key,
         label=f"{folder.name} {direction}",
-        stride=folder.stride,
+        stride=folder.network_of(direction).stride,
         load=lambda: _load(folder, direction),
         direction=direction,
         places=(folder.path, cached_engines_dir(key)),  # beside the weights, or where they can't be written
@@ -103,9 +103,9 @@ def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
     )
 
 
-def _maps(folder: ModelFolder) -> MapGrid | None:
+def _maps(folder: ModelFolder, direction: Direction) -> MapGrid | None:
     """The grid of a map network's maps, as `model.json` tells it; None for a picture network."""
-    architecture = folder.architecture
+    architecture = folder.network_of(direction).architecture
     if architecture.get("type") != "maps":
         return None
     stride, knots = architecture.get("map_stride", MAP_STRIDE), architecture.get("knots", KNOTS)

@@ -15,7 +15,7 @@ import json
 import re
 import reprlib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
@@ -71,6 +71,19 @@ class Defaults:
 
 
 @dataclass(frozen=True)
+class Network:
+    """A generator's structure.
+
+    Attributes:
+        architecture: For `cgtool.models.architecture.build_generator`.
+        stride: It takes heights and widths that are multiples of this, in pixels.
+    """
+
+    architecture: Mapping[str, object]
+    stride: int
+
+
+@dataclass(frozen=True)
 class ModelFolder:
     """A model folder's contents, but for the weights themselves.
 
@@ -78,27 +91,27 @@ class ModelFolder:
         path: The folder.
         name: Its name for ``--model``.
         domains: (A, B), as ``--to`` calls them.
-        architecture: Structure for `cgtool.models.architecture.build_generator`; the same for both directions.
-        stride: The network takes heights and widths that are multiples of this, in pixels.
+        network: The generators' structure, unless a direction has its own.
         training_scale: Short side in pixels after the training's resize and before its crop.
         provenance: Where the weights come from, as JSON-able data.
         weights: Files by direction; one direction may be absent.
         defaults: Settings of conversion, unless told otherwise.
         synonyms: Other names that ``--to`` knows a domain by, by domain.
         defaults_to: The same as ``defaults`` of directions that have their own, by the domain that they lead to.
+        network_to: The same as ``network``, likewise: directions need not have been trained together.
     """
 
     path: Path
     name: str
     domains: tuple[str, str]
-    architecture: Mapping[str, object]
-    stride: int
+    network: Network
     training_scale: int
     provenance: Mapping[str, object]
     weights: Mapping[Direction, WeightFile]
     defaults: Defaults
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defaults_to: Mapping[str, Defaults] = field(default_factory=dict)
+    network_to: Mapping[str, Network] = field(default_factory=dict)
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -112,6 +125,10 @@ class ModelFolder:
     def defaults_of(self, direction: Direction) -> Defaults:
         """A direction's settings of conversion, unless told otherwise."""
         return self.defaults_to.get(self.target(direction), self.defaults)
+
+    def network_of(self, direction: Direction) -> Network:
+        """A direction's structure."""
+        return self.network_to.get(self.target(direction), self.network)
 
 
 def check_name(name: str) -> None:
@@ -208,8 +225,8 @@ def to_json(model: ModelFolder) -> str:
         "name": model.name,
         "domains": model.domains,
         **({"synonyms": dict(model.synonyms)} if model.synonyms else {}),
-        "architecture": dict(model.architecture),
-        "stride": model.stride,
+        **asdict(model.network),
+        **({"network_to": {to: asdict(own) for to, own in model.network_to.items()}} if model.network_to else {}),
         "training_scale": model.training_scale,
         "weights": {direction: asdict(model.weights[direction]) for direction in model.directions},
         "defaults": _told(model.defaults),
@@ -225,7 +242,9 @@ def _told(defaults: Defaults) -> dict[str, object]:
 
 def engine_key(model: ModelFolder, direction: Direction) -> str:
     """Identifies one generator for caches of compiled engines: SHA-256 over structure, weights and `GRAPH_VERSION`."""
-    return _key({"architecture": dict(model.architecture), "weights": model.weights[direction].sha256})
+    return _key(
+        {"architecture": dict(model.network_of(direction).architecture), "weights": model.weights[direction].sha256}
+    )
 
 
 def checkpoint_key(sha256: str) -> str:
@@ -256,15 +275,19 @@ def _parse(path: Path, data: object) -> ModelFolder:
         path=path,
         name=_get(data, "name", str),
         domains=(domains[0], domains[1]),
-        architecture=_get(data, "architecture", dict),
-        stride=_pixels(data, "stride", _LARGEST_STRIDE),
+        network=_network(data),
         training_scale=_pixels(data, "training_scale", LARGEST_SIZE),
         provenance=_get(data, "provenance", dict),
         weights=_weights(_get(data, "weights", dict)),
         defaults=_defaults(_get(data, "defaults", dict)),
         synonyms=_synonyms(data.get("synonyms", {})),
-        defaults_to=_defaults_to(domains, data.get("defaults_to", {})),
+        defaults_to=_by_target("defaults_to", domains, data, _defaults),
+        network_to=_by_target("network_to", domains, data, _network),
     )
+
+
+def _network(data: Mapping[str, object]) -> Network:
+    return Network(_get(data, "architecture", dict), _pixels(data, "stride", _LARGEST_STRIDE))
 
 
 def _synonyms(data: object) -> dict[str, tuple[str, ...]]:
@@ -284,10 +307,14 @@ def _defaults(data: dict[str, object]) -> Defaults:
     )
 
 
-def _defaults_to(domains: list[str], data: object) -> dict[str, Defaults]:
-    if not isinstance(data, dict) or not set(data) <= set(domains):
-        raise ModelError(f"defaults_to is {reprlib.repr(data)}, not an object by domain")
-    return {domain: _defaults(_get(data, domain, dict)) for domain in data}
+def _by_target(
+    key: str, domains: list[str], data: Mapping[str, object], parse: Callable[[dict[str, object]], _T]
+) -> dict[str, _T]:
+    """What directions have of their own, by the domain that they lead to."""
+    given = data.get(key, {})
+    if not isinstance(given, dict) or not set(given) <= set(domains):
+        raise ModelError(f"{key} is {reprlib.repr(given)}, not an object by domain")
+    return {domain: parse(_get(given, domain, dict)) for domain in given}
 
 
 def _weights(data: dict[str, object]) -> dict[Direction, WeightFile]:

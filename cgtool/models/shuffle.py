@@ -1,14 +1,16 @@
 """A fast generator that draws: nearly all of its work is done at a quarter and an eighth of the size.
 
 The picture comes in as squares of 4x4 pixels, each a cell with 48 channels (the way of Shi et al., "Real-Time Single
-Image and Video Super-Resolution", 2016, backwards). What is to be added to it grows by interpolation, with few
-channels where there are many pixels::
+Image and Video Super-Resolution", 2016, backwards). What is drawn grows by interpolation, with few channels where there
+are many pixels, and lies on the source's coarse light and colour::
 
-    x --unshuffle, stem--> 1/4 --down--> 1/8 --blocks--> 1/8 --up--> 1/4 --> 1/2 --> 1 --head--> + x
+    x --unshuffle, stem--> 1/4 --down--> 1/8 --blocks--> 1/8 --up--> 1/4 --> 1/2 --> 1 --head--> + x at 1/4
                             `---------------- skip -----------------'
 
 Squares don't go out as they come in: each pixel of a square would have weights of its own, and a discriminator makes
-such weights draw grids (Odena et al., "Deconvolution and Checkerboard Artifacts", 2016).
+such weights draw grids (Odena et al., "Deconvolution and Checkerboard Artifacts", 2016). And the ground is coarse,
+because a network at a quarter of the size can't take a photograph's details away that it hardly sees: strokes would lie
+on leaves and grass that are all still there.
 """
 
 from __future__ import annotations
@@ -69,16 +71,19 @@ class ShuffleGenerator(Generator):
         """Map float (batch, 3, height, width) in [-1, 1] to the same shape and range."""
         at_quarter = F.relu(self.stem(F.pixel_unshuffle(image, _SIDE)))
         features = self.blocks(F.relu(self.down(at_quarter)))
-        at_half = F.relu(self.at_half(_doubled(F.relu(self.up(features, at_quarter)))))
-        drawn = self.head(_doubled(F.relu(self.last(at_half))))
-        return torch.clamp(image + drawn, -1, 1)
+        at_half = F.relu(self.at_half(_enlarged(F.relu(self.up(features, at_quarter)), 2)))
+        drawn = self.head(_enlarged(F.relu(self.last(at_half)), 2))
+        picture = _enlarged(F.avg_pool2d(image, _SIDE), _SIDE) + drawn
+        clamped = torch.clamp(picture, -1, 1)
+        # What is blacker than black would get no gradient through the clamp, and stay so for ever.
+        return picture + (clamped - picture).detach() if self.training else clamped
 
     def initialize(self) -> None:
-        """Draw fresh weights, such that the picture stays as it is. Draws from torch's global generator."""
+        """Draw fresh weights, such that nothing is drawn yet. Draws from torch's global generator."""
         draw_plain(self)
         nn.init.zeros_(self.head.weight)
 
 
-def _doubled(features: Tensor) -> Tensor:
-    """(batch, channels, 2 h, 2 w) from (batch, channels, h, w), bilinear."""
-    return F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=False)
+def _enlarged(features: Tensor, factor: int) -> Tensor:
+    """(batch, channels, factor h, factor w) from (batch, channels, h, w), bilinear."""
+    return F.interpolate(features, scale_factor=float(factor), mode="bilinear", align_corners=False)

@@ -22,6 +22,7 @@ from cgtool.models.folder import (
     MODEL_FILE,
     Defaults,
     ModelFolder,
+    Network,
     WeightFile,
     check_names,
     check_record,
@@ -56,7 +57,7 @@ def load_generator(model: ModelFolder, direction: Direction) -> Generator:
     """
     if direction not in model.weights:
         raise ModelError(f"has no weights for {direction}", path=model.path, hint="Import or train both directions.")
-    weight = model.weights[direction]
+    weight, structure = model.weights[direction], model.network_of(direction)
     path = model.path / weight.file
     try:
         data = path.read_bytes()
@@ -70,15 +71,15 @@ def load_generator(model: ModelFolder, direction: Direction) -> Generator:
         raise ModelError(f"not a safetensors file ({error})", path=path, hint=_COPY_HINT) from error
     try:
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced
-            net = build_generator(model.architecture)
+            net = build_generator(structure.architecture)
         net.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
     except ModelError as error:
         raise ModelError(error.message, path=model.path / MODEL_FILE, hint=error.hint) from None
     except RuntimeError as error:
         raise ModelError("does not fit the architecture in model.json", path=path, hint=_COPY_HINT) from error
-    if net.stride != model.stride:
+    if net.stride != structure.stride:
         raise ModelError(
-            f"stride is {model.stride}, but the network's is {net.stride}",
+            f"stride is {structure.stride}, but the network's is {net.stride}",
             path=model.path / MODEL_FILE,
             hint=_COPY_HINT,
         )
@@ -141,8 +142,7 @@ def save_model_folder(
         path=path,
         name=path.name,
         domains=domains,
-        architecture=describe(nets[0].config),
-        stride=nets[0].stride,
+        network=Network(describe(nets[0].config), nets[0].stride),
         training_scale=training_scale,
         provenance=provenance,
         weights={direction: WeightFile(f"{direction}.safetensors", _sha256(data)) for direction, data in files.items()},

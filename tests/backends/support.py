@@ -61,7 +61,7 @@ class Sources:
 def shipped() -> GeneratorSource:
     folder = read_model_folder(ENGINES / "photo2monet")
     net = load_generator(folder, "A_to_B")
-    return source_of(net, folder.stride, engine_key(folder, "A_to_B"))
+    return source_of(net, folder.network_of("A_to_B").stride, engine_key(folder, "A_to_B"))
 
 
 def small(name: str) -> GeneratorSource:

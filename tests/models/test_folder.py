@@ -12,6 +12,7 @@ import pytest
 from cgtool.errors import ModelError, UsageError
 from cgtool.models.folder import (
     Defaults,
+    Network,
     check_domains,
     check_name,
     checkpoint_key,
@@ -39,6 +40,19 @@ def test_a_direction_may_have_defaults_of_its_own(tmp_path: Path) -> None:
     assert model.defaults_of("A_to_B") == model.defaults
     assert model.defaults_of("B_to_A") == Defaults(192, 0.5, 1.0, 0.3)
     assert json.loads(to_json(model)) == data
+
+
+def test_a_direction_may_have_a_network_of_its_own(tmp_path: Path) -> None:
+    fast = {"type": "shuffle", "width": 4, "blocks": 1}
+    own = {"architecture": fast, "stride": 8}
+    data: dict[str, Any] = {**described("seasons", ("summer", "winter")), "network_to": {"summer": own}}
+    model = read_model_folder(put(tmp_path, data))
+    assert model.network_of("A_to_B") == model.network == Network(data["architecture"], data["stride"])
+    assert model.network_of("B_to_A") == Network(fast, 8)
+    assert json.loads(to_json(model)) == data
+    plain = read_model_folder(put(tmp_path / "plain", described("seasons", ("summer", "winter"))))
+    assert engine_key(model, "A_to_B") == engine_key(plain, "A_to_B")
+    assert engine_key(model, "B_to_A") != engine_key(plain, "B_to_A")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +88,10 @@ def test_a_direction_may_have_defaults_of_its_own(tmp_path: Path) -> None:
         ({"defaults_to": {"winter": {"size": 0, "smooth": 1, "texture": 0}}}, "size is 0"),
         ({"defaults_to": {"autumn": {"size": 286, "smooth": 1, "texture": 0}}}, "not an object by domain"),
         ({"architecture": None}, "architecture is None"),
+        ({"network_to": "resnet"}, "network_to is 'resnet'"),
+        ({"network_to": {"autumn": {"architecture": {}, "stride": 4}}}, "not an object by domain"),
+        ({"network_to": {"winter": {"architecture": {}}}}, "stride is None"),
+        ({"network_to": {"winter": {"architecture": [], "stride": 4}}}, "architecture is \\[\\]"),
         ({"provenance": "x" * 10**6}, "provenance is 'x"),
         ({"weights": {"A_to_B": "A_to_B.safetensors"}}, "A_to_B is 'A_to_B.safetensors'"),
         ({"weights": {"A_to_B": {"file": "x" * 201, "sha256": HASH}}}, "not a plain name"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ import torch
 from cgtool.config import Direction
 from cgtool.errors import ModelError, UsageError
 from cgtool.models.architecture import Generator, build_generator
-from cgtool.models.folder import ModelFolder, read_model_folder
+from cgtool.models.folder import MODEL_FILE, ModelFolder, read_model_folder, to_json
 from cgtool.models.weights import load_checkpoint_generator, load_generator, save_model_folder
 
 TINY = {"type": "resnet", "blocks": 1, "ngf": 4, "affine": True}
@@ -46,7 +48,7 @@ def test_what_is_saved_is_loaded(half: bool, generators: dict[Direction, Generat
     model = save(tmp_path / "engines" / "seasons", generators, half=half)
     assert read_model_folder(model.path) == model
     assert [path.name for path in model.path.parent.iterdir()] == ["seasons"]
-    assert (model.name, model.stride, model.defaults.size) == ("seasons", 4, 720)
+    assert (model.name, model.network.stride, model.defaults.size) == ("seasons", 4, 720)
     for direction, original in generators.items():
         loaded = load_generator(model, direction)
         assert not loaded.training
@@ -55,6 +57,23 @@ def test_what_is_saved_is_loaded(half: bool, generators: dict[Direction, Generat
             stored = original.state_dict()[key]
             assert value.dtype == torch.float32
             assert torch.equal(value, stored.half().float() if half else stored)
+
+
+def test_directions_of_different_structures_are_loaded(generators: dict[Direction, Generator], tmp_path: Path) -> None:
+    other = build_generator({"type": "shuffle", "width": 4, "blocks": 1})
+    fast = save(tmp_path / "fast", {"B_to_A": other})
+    model = save(tmp_path / "seasons", generators)
+    both = dataclasses.replace(
+        model, weights={**model.weights, "B_to_A": fast.weights["B_to_A"]}, network_to={"summer": fast.network}
+    )
+    (model.path / MODEL_FILE).write_text(to_json(both))
+    shutil.copy(fast.path / "B_to_A.safetensors", model.path)
+    read = read_model_folder(model.path)
+    assert load_generator(read, "A_to_B").config == generators["A_to_B"].config
+    assert load_generator(read, "B_to_A").config == other.config
+    (model.path / MODEL_FILE).write_text(to_json(dataclasses.replace(both, network_to={})))
+    with pytest.raises(ModelError, match="does not fit the architecture"):
+        load_generator(read_model_folder(model.path), "B_to_A")
 
 
 def test_the_same_weights_make_the_same_bytes(generators: dict[Direction, Generator], tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_the_shipped_model_loads_in_both_directions() -> None:
         choice = resolve(target, "photo2monet", shipped)
         net = load_generator(choice.folder, choice.direction)
         flat = np.full((64, 64, 3), 128, np.uint8)
-        assert net.stride == choice.folder.stride
+        assert net.stride == choice.folder.network_of(choice.direction).stride
         assert picture(net, flat).shape == (1, 3, 64, 64)
 
 

@@ -186,7 +186,7 @@ def test_the_model_folder_is_the_averaged_generators(tmp_path: Path, data: Path)
     wanted = request(tmp_path, data, config={"ema": 0.5}, sample_every=0)
     run(wanted)
     model = read_model_folder(wanted.model_folder)
-    assert (model.name, model.domains, model.training_scale, model.stride) == ("toy", ("red", "blue"), 36, 4)
+    assert (model.name, model.domains, model.training_scale, model.network.stride) == ("toy", ("red", "blue"), 36, 4)
     provenance = json.loads(json.dumps(model.provenance))
     assert (provenance["steps"], provenance["seed"], provenance["averaged"]) == (20, 0, True)
     assert provenance["data"]["A"]["images"] == 6
@@ -268,7 +268,7 @@ def test_a_maps_network_trains_goes_on_and_is_a_model(tmp_path: Path, data: Path
     further = {"maps": {"evenness_A", "rims_B", "colour_A"}, "animal": {"background_A", "attention_B"}}[preset]
     assert {"range_A", *further} <= set(losses_of(wanted)[-1])
     model = read_model_folder(wanted.model_folder)
-    assert (model.architecture["type"], model.stride, model.defaults.texture) == ("maps", 8, 0.0)
+    assert (model.network.architecture["type"], model.network.stride, model.defaults.texture) == ("maps", 8, 0.0)
     load_generator(model, "A_to_B")
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,8 @@ def read_init(folder: Path, networks: Networks) -> WarmStart:
 def _read_model(folder: Path, networks: Networks) -> WarmStart:
     model = read_model_folder(folder)
     nets = {direction: load_generator(model, direction) for direction in DIRECTIONS}
-    check_same("generator", model.architecture, networks.G.config, folder)
+    for direction in DIRECTIONS:
+        check_same("generator", model.network_of(direction).architecture, networks.G.config, folder)
     weights: dict[str, dict[str, Tensor]] = {direction: net.state_dict() for direction, net in nets.items()}
     return WarmStart(
         folder,
@@ -166,7 +167,8 @@ def _read_model(folder: Path, networks: Networks) -> WarmStart:
 def model_as_init(model: ModelFolder) -> Init:
     """What a record says of a model that a run begins with or imitates: its steps are not the run's."""
     networks = {
-        "architecture": dict(model.architecture),
+        "architecture": dict(model.network.architecture),
+        **({"network_to": {to: asdict(own) for to, own in model.network_to.items()}} if model.network_to else {}),
         "weights": {direction: weights.sha256 for direction, weights in model.weights.items()},
     }
     return Init(

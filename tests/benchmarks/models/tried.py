@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cgtool.config import DIRECTIONS
+from cgtool.training.config import TrainConfig
 from cgtool.training.files.metrics import read_judgements, read_metrics
 from cgtool.training.judge.judgement import Figures, Judgement, mean_score
 
@@ -64,7 +65,7 @@ def read_run(folder: Path) -> Run:
     return Run(
         folder.name,
         (about["domains"][0], about["domains"][1]),
-        {**about["config"], "init": (about.get("init") or {}).get("sha256", "")[:8] or None},
+        {**TrainConfig().to_json(), **about["config"], "init": (about.get("init") or {}).get("sha256", "")[:8] or None},
         [(spent[one.step], one) for one in judgements],
         all(line.get("cpu_seconds") for line in steps),
     )

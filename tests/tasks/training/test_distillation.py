@@ -55,7 +55,7 @@ def test_a_student_comes_to_show_what_its_teacher_shows(teacher: TrainRequest) -
     first, last = (sum(line["distillation_A"] for line in some) for some in (lines[:10], lines[-10:]))
     assert last < first / 2
     made, taught = read_model_folder(wanted.model_folder), read_model_folder(teacher.model_folder)
-    assert made.architecture["width"] == 1
+    assert made.network.architecture["width"] == 1
     config = made.provenance["config"]
     assert isinstance(config, dict)
     assert config["distill"] == "teacher"

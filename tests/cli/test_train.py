@@ -193,7 +193,7 @@ def recipes() -> list[str]:
     [
         ["seasons", "season", "summer2winter", "day2sunset"],
         ["nights", "small_night", "day2night"],
-        ["strokes", "palette", "photo2monet"],
+        ["strokes", "palette", "painter", "colours", "strokes_too", "photo2monet"],
         ["where", "horse2zebra"],
     ],
 )
@@ -202,7 +202,7 @@ def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: 
     for name in names:
         (line,) = (recipe for recipe in recipes() if f"--name {name} " in recipe)
         write_recipe_data(line)
-        small = [*SMALL, "--load-size=56"] if names[0] == "strokes" else SMALL_MAPS
+        small = [*SMALL, "--load-size=60"] if names[0] == "strokes" else SMALL_MAPS
         output = invoke(*shlex.split(line)[2:], *small, "--steps=2", "--workers=1")
         assert f"trained 2 steps: engines/{name}" in output
         assert read_model_folder(tmp_path / "engines" / name).name == name

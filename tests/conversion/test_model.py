@@ -17,6 +17,7 @@ from cgtool.models.folder import read_model_folder
 from cgtool.models.maps import MapsConfig
 from tests.models.checkpoints.published import instance, published_resnet
 
+WARMSTARTS = Path(__file__).parents[1] / "warmstarts"
 ENGINES = Path(__file__).parents[2] / "engines"
 
 
@@ -71,12 +72,12 @@ def test_weights_inside_a_model_folder_are_that_models(tmp_path: Path) -> None:
     by_name = choose_model("summer", "summer2winter")
     by_file = choose_model(None, str(ENGINES / "summer2winter" / "B_to_A.safetensors"))
     assert (by_file.target, by_file.source.key, by_file.look) == (by_name.target, by_name.source.key, by_name.look)
-    alone = shutil.copy(ENGINES / "photo2monet" / "A_to_B.safetensors", tmp_path)
+    alone = shutil.copy(WARMSTARTS / "photo2monet" / "A_to_B.safetensors", tmp_path)
     assert choose_model("dots", str(alone)).source.stride == 4
 
 
 def test_a_map_model_that_does_not_say_its_grid_has_that_of_a_new_network(tmp_path: Path) -> None:
-    folder = shutil.copytree(Path(__file__).parents[1] / "warmstarts" / "summer2winter", tmp_path / "maps")
+    folder = shutil.copytree(WARMSTARTS / "summer2winter", tmp_path / "maps")
     record = json.loads((folder / "model.json").read_text())
     stride, knots = record["architecture"].pop("map_stride"), record["architecture"].pop("knots")
     (folder / "model.json").write_text(json.dumps(record))

@@ -46,6 +46,7 @@ def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[d
         The weighted losses by name, a mapping for each step.
     """
     options = {**recipe["config"], "precision": "fp32", "device": "cpu", "compile": False}
+    options["learn"] = "both"  # what learns alone needs a model to begin with
     if options.get("distill"):
         options["distill"] = str(TEACHERS / options["distill"])
     config = TrainConfig.from_options(options)

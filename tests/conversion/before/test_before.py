@@ -1,6 +1,6 @@
 """Networks that draw give the pictures that they gave before maps were the one currency.
 
-``before/`` holds a frame and what `photo2monet` made of it then, at 256 lines, without smoothing, in FP32.
+``before/`` holds a frame and what a painter (`photo2monet` as it shipped then) made of it, at 256 lines, without smoothing, in FP32.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cgtool.tasks.convert import convert, lay_out
 from tests.helpers.probe import make
 
 BEFORE = Path(__file__).parent
-MODEL = Path(__file__).parents[3] / "engines" / "photo2monet"
+MODEL = Path(__file__).parents[2] / "warmstarts" / "photo2monet"
 
 
 @pytest.mark.parametrize(

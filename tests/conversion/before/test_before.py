@@ -1,6 +1,7 @@
 """Networks that draw give the pictures that they gave before maps were the one currency.
 
-``before/`` holds a frame and what a painter (`photo2monet` as it shipped then) made of it, at 256 lines, without smoothing, in FP32.
+``before/`` holds a frame and what `photo2monet`, as it shipped then, made of it, at 256 lines, without smoothing, in
+FP32.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ BOTH = FLOAT | INT64
 SUPPORTED: dict[str, tuple[frozenset[int], dict[int, frozenset[int]]]] = {
     "Abs": (BOTH, {}),
     "Add": (BOTH, {}),
+    "AveragePool": (FLOAT, {}),
     "Cast": (BOTH, {}),
     "Clip": (FLOAT, {}),
     "Concat": (BOTH, {}),
@@ -133,7 +134,7 @@ def _restrictions(node: onnx.NodeProto, graph: onnx.GraphProto) -> Iterator[str]
                 yield f"{key} is {attributes[key]!r}"
         if "axes" in attributes:
             yield "axes with scales"
-    if node.op_type == "MaxPool" and (
+    if node.op_type in ("AveragePool", "MaxPool") and (
         len(attributes["kernel_shape"]) != 2 or len(node.output) != 1 or set(attributes.get("dilations", [1])) != {1}
     ):
         yield "no plain 2D pooling"

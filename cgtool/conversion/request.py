@@ -18,7 +18,7 @@ from cgtool.conversion.pieces.segmented import Segmentation
 from cgtool.conversion.pieces.segments import Part
 from cgtool.errors import UsageError
 from cgtool.extras import require
-from cgtool.models.folder import folded
+from cgtool.models.names import folded
 
 FileName = str | os.PathLike[str]
 

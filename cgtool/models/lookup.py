@@ -9,7 +9,8 @@ from pathlib import Path
 import cgtool
 from cgtool.config import Direction
 from cgtool.errors import ModelError, UsageError
-from cgtool.models.folder import MODEL_FILE, ModelFolder, folded, read_model_folder
+from cgtool.models.folder import MODEL_FILE, ModelFolder, read_model_folder
+from cgtool.models.names import folded
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ from cgtool.models.folder import (
     ModelFolder,
     Network,
     WeightFile,
-    check_names,
     check_record,
     to_json,
 )
+from cgtool.models.names import check_names
 
 _COPY_HINT = "Copy the model folder again, or import or train the model again."
 

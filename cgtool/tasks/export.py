@@ -23,8 +23,8 @@ from cgtool.conversion.model import source_of
 from cgtool.errors import CgtoolError, EngineError, MediaError, UsageError
 from cgtool.extras import require, require_training
 from cgtool.media.images import IMAGE_SUFFIXES, read_image
-from cgtool.models.folder import folded
 from cgtool.models.lookup import find_models, named
+from cgtool.models.names import folded
 from cgtool.pictures import Image, Size, resize
 
 logger = logging.getLogger(__name__)

@@ -19,8 +19,9 @@ from cgtool.config import Direction, EnginePrecision
 from cgtool.errors import ModelError, UsageError
 from cgtool.extras import require
 from cgtool.models.checkpoints.reference_options import trained_scale
-from cgtool.models.folder import ModelFolder, check_name
+from cgtool.models.folder import ModelFolder
 from cgtool.models.lookup import find_models
+from cgtool.models.names import check_name
 
 if TYPE_CHECKING:
     from cgtool.models.architecture import Generator

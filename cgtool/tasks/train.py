@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cgtool.backends import machine
 from cgtool.errors import Terminated, UsageError
-from cgtool.models.folder import check_names, read_model_folder
+from cgtool.models.folder import read_model_folder
+from cgtool.models.names import check_names
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.batches import Batches
 from cgtool.training.data.check import DataCheck, look_at_data

@@ -9,15 +9,12 @@ from typing import Any
 
 import pytest
 
-from cgtool.errors import ModelError, UsageError
+from cgtool.errors import ModelError
 from cgtool.models.folder import (
     Defaults,
     Network,
-    check_domains,
-    check_name,
     checkpoint_key,
     engine_key,
-    folded,
     read_model_folder,
     to_json,
 )
@@ -171,28 +168,6 @@ def test_model_json_that_is_no_object_is_refused(text: bytes, tmp_path: Path) ->
 def test_folder_without_model_json_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no model\.json"):
         read_model_folder(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "end.", "white space", "a\n", "x" * 101])
-def test_unsafe_names_are_refused(name: str) -> None:
-    with pytest.raises(UsageError):
-        check_name(name)
-    with pytest.raises(UsageError):
-        check_domains((name, "winter"))
-
-
-def test_names_and_domains_of_other_scripts_are_welcome() -> None:
-    check_name("été-hiver.v2")
-    check_domains(("夏", "冬"))
-
-
-def test_accents_may_be_signs_of_their_own() -> None:
-    """As macOS writes names: a letter, and then its accent."""
-    composed, apart = "\u00e9t\u00e9", "e\u0301te\u0301"
-    check_domains((apart, "hiver"))
-    assert folded(composed) == folded(apart.upper())
-    with pytest.raises(UsageError, match="both domains"):
-        check_domains((composed, apart))
 
 
 def test_keys_follow_structure_weights_and_direction(tmp_path: Path) -> None:

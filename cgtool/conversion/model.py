@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cgtool.backends.base import GeneratorSource, MapGrid, Origin
 from cgtool.backends.engines import cached_engines_dir
-from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE, Direction
+from cgtool.config import LEAST_CONTRAST, MAX_AUTO_SIZE, Direction, opposite
 from cgtool.conversion.look import FullLook
 from cgtool.conversion.network import MAP_MULTIPLE, network_size
 from cgtool.errors import ModelError, UsageError
@@ -83,7 +83,6 @@ def _part_of_a_folder(path: Path) -> Choice | None:
 def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
     """A model folder's generator, described without loading it."""
     key, target, maps = engine_key(folder, direction), folder.target(direction), _maps(folder, direction)
-    (domain,) = (domain for domain in folder.domains if domain != target)
     multiple = 1 if maps is None else MAP_MULTIPLE
     return GeneratorSource(
         key=key,
@@ -94,7 +93,7 @@ def source_of(folder: ModelFolder, direction: Direction) -> GeneratorSource:
         places=(folder.path, cached_engines_dir(key)),  # beside the weights, or where they can't be written
         origin=Origin(
             model=folder.name,
-            domains=(domain, target),
+            domains=(folder.target(opposite(direction)), target),
             weights_sha256=folder.weights[direction].sha256,
             training_scale=folder.training_scale,
             size=network_size(1920, 1080, folder.defaults_of(direction).size, folder.training_scale, multiple),

@@ -71,7 +71,7 @@ class Defaults:
 
 
 @dataclass(frozen=True)
-class Network:
+class Structure:
     """A generator's structure.
 
     Attributes:
@@ -104,14 +104,14 @@ class ModelFolder:
     path: Path
     name: str
     domains: tuple[str, str]
-    network: Network
+    network: Structure
     training_scale: int
     provenance: Mapping[str, object]
     weights: Mapping[Direction, WeightFile]
     defaults: Defaults
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     defaults_to: Mapping[str, Defaults] = field(default_factory=dict)
-    network_to: Mapping[str, Network] = field(default_factory=dict)
+    network_to: Mapping[str, Structure] = field(default_factory=dict)
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -126,7 +126,7 @@ class ModelFolder:
         """A direction's settings of conversion, unless told otherwise."""
         return self.defaults_to.get(self.target(direction), self.defaults)
 
-    def network_of(self, direction: Direction) -> Network:
+    def network_of(self, direction: Direction) -> Structure:
         """A direction's structure."""
         return self.network_to.get(self.target(direction), self.network)
 
@@ -167,18 +167,23 @@ def to_json(model: ModelFolder) -> str:
         "domains": model.domains,
         **({"synonyms": dict(model.synonyms)} if model.synonyms else {}),
         **asdict(model.network),
-        **({"network_to": {to: asdict(own) for to, own in model.network_to.items()}} if model.network_to else {}),
+        **told_by_target("network_to", model.network_to),
         "training_scale": model.training_scale,
         "weights": {direction: asdict(model.weights[direction]) for direction in model.directions},
         "defaults": _told(model.defaults),
-        **({"defaults_to": {to: _told(own) for to, own in model.defaults_to.items()}} if model.defaults_to else {}),
+        **told_by_target("defaults_to", model.defaults_to),
         "provenance": dict(model.provenance),
     }
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def _told(defaults: Defaults) -> dict[str, object]:
-    return {key: value for key, value in asdict(defaults).items() if value is not None}
+def told_by_target(key: str, own: Mapping[str, Defaults] | Mapping[str, Structure]) -> dict[str, object]:
+    """What directions have of their own, as `model.json` has it under this key: nothing if none has."""
+    return {key: {to: _told(one) for to, one in own.items()}} if own else {}
+
+
+def _told(part: Defaults | Structure) -> dict[str, object]:
+    return {key: value for key, value in asdict(part).items() if value is not None}
 
 
 def engine_key(model: ModelFolder, direction: Direction) -> str:
@@ -227,8 +232,8 @@ def _parse(path: Path, data: object) -> ModelFolder:
     )
 
 
-def _network(data: Mapping[str, object]) -> Network:
-    return Network(_get(data, "architecture", dict), _pixels(data, "stride", _LARGEST_STRIDE))
+def _network(data: Mapping[str, object]) -> Structure:
+    return Structure(_get(data, "architecture", dict), _pixels(data, "stride", _LARGEST_STRIDE))
 
 
 def _synonyms(data: object) -> dict[str, tuple[str, ...]]:

@@ -20,7 +20,7 @@ GanLoss = Literal["lsgan", "bce", "hinge", "relativistic"]
 CycleLoss = Literal["l1", "l2"]
 Upsampling = Literal["transposed", "resize"]
 Augment = Literal["none", "color"]
-Learn = Literal["both", "A_to_B", "B_to_A"]
+Learn = Literal["both", Direction]
 
 GAN_LOSSES: tuple[GanLoss, ...] = get_args(GanLoss)
 CYCLE_LOSSES: tuple[CycleLoss, ...] = get_args(CycleLoss)

@@ -12,7 +12,7 @@ import pytest
 from cgtool.errors import ModelError
 from cgtool.models.folder import (
     Defaults,
-    Network,
+    Structure,
     checkpoint_key,
     engine_key,
     read_model_folder,
@@ -44,8 +44,8 @@ def test_a_direction_may_have_a_network_of_its_own(tmp_path: Path) -> None:
     own = {"architecture": fast, "stride": 8}
     data: dict[str, Any] = {**described("seasons", ("summer", "winter")), "network_to": {"summer": own}}
     model = read_model_folder(put(tmp_path, data))
-    assert model.network_of("A_to_B") == model.network == Network(data["architecture"], data["stride"])
-    assert model.network_of("B_to_A") == Network(fast, 8)
+    assert model.network_of("A_to_B") == model.network == Structure(data["architecture"], data["stride"])
+    assert model.network_of("B_to_A") == Structure(fast, 8)
     assert json.loads(to_json(model)) == data
     plain = read_model_folder(put(tmp_path / "plain", described("seasons", ("summer", "winter"))))
     assert engine_key(model, "A_to_B") == engine_key(plain, "A_to_B")

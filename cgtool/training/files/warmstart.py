@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from cgtool.config import DIRECTIONS
 from cgtool.errors import ModelError, UsageError
 from cgtool.files import publish_folder
 from cgtool.models.architecture import check_same
-from cgtool.models.folder import MODEL_FILE, ModelFolder, read_model_folder
+from cgtool.models.folder import MODEL_FILE, ModelFolder, read_model_folder, told_by_target
 from cgtool.models.weights import load_generator
 from cgtool.training.build import Networks
 from cgtool.training.record import Init
@@ -168,7 +168,7 @@ def model_as_init(model: ModelFolder) -> Init:
     """What a record says of a model that a run begins with or imitates: its steps are not the run's."""
     networks = {
         "architecture": dict(model.network.architecture),
-        **({"network_to": {to: asdict(own) for to, own in model.network_to.items()}} if model.network_to else {}),
+        **told_by_target("network_to", model.network_to),
         "weights": {direction: weights.sha256 for direction, weights in model.weights.items()},
     }
     return Init(

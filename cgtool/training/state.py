@@ -124,7 +124,8 @@ class TrainState:
             palettes=self._palettes,
         )
         for direction, average in self.averages.items():
-            average.update(self.networks.generators[direction])
+            if direction in self.config.objective.learning:
+                average.update(self.networks.generators[direction])
         self.step += 1
         self.images += self.images_per_step
         return losses

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from cgtool.config import Direction
 from cgtool.errors import ModelError
 from cgtool.training.config import TrainConfig
 from cgtool.training.parallel import World
@@ -40,6 +41,20 @@ def test_weights_begin_another_training() -> None:
             assert torch.equal(value, networks[name][key])
     assert torch.equal(
         second.averages["A_to_B"].net.state_dict()["head.conv.bias"], averages["A_to_B"]["head.conv.bias"]
+    )
+
+
+@pytest.mark.parametrize(("learn", "idle"), [("A_to_B", "B_to_A"), ("B_to_A", "A_to_B")])
+def test_a_generator_that_does_not_learn_keeps_its_average(learn: Direction, idle: Direction) -> None:
+    networks, averages = TrainState(tiny_config(seed=1), WORLD).weights()
+    shifted = {direction: {key: value + 1 for key, value in net.items()} for direction, net in averages.items()}
+    state = TrainState(tiny_config(learn=learn), WORLD)
+    state.begin_with(networks, shifted)
+    advanced(state, 2)
+    for key, value in state.averages[idle].net.state_dict().items():
+        assert torch.equal(value, shifted[idle][key]), key
+    assert not torch.equal(
+        state.averages[learn].net.state_dict()["head.conv.weight"], shifted[learn]["head.conv.weight"]
     )
 
 

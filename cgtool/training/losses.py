@@ -298,6 +298,7 @@ ATTENTION = GeneratorTerm(
     ("attention_A", "attention_B"),
     weight=lambda objective: objective.attention_weight,
     value=lambda half: missed(given(half.attention)[: len(half.source)], given(half.mask)),
+    on_screen=True,
 )
 # Of pictures of both domains, because a model also has to know what needs no change.
 DISTILLATION = GeneratorTerm(

@@ -194,7 +194,7 @@ def recipes() -> list[str]:
         ["seasons", "season", "summer2winter", "day2sunset"],
         ["nights", "small_night", "day2night"],
         ["strokes", "palette", "painter", "colours", "strokes_too", "photo2monet"],
-        ["where", "horse2zebra"],
+        ["where", "coats", "horse2zebra"],
     ],
 )
 def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

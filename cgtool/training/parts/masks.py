@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -12,8 +13,14 @@ def split_mask(images: Tensor) -> tuple[Tensor, Tensor | None]:
 
 
 def on_plain_ground(images: Tensor, mask: Tensor | None) -> Tensor:
-    """The objects alone, on gray, which is 0; without masks the images as they are."""
-    return images if mask is None else images * mask
+    """The objects alone, each image's on a colour of its own, drawn by torch; without masks the images as they are.
+
+    On one known colour a generator could paint what a wide mask leaves around an object in it, and nobody would see.
+    """
+    if mask is None:
+        return images
+    ground = torch.rand(len(images), 3, 1, 1, device=images.device, dtype=images.dtype) * 2 - 1
+    return torch.lerp(ground, images, mask)
 
 
 def missed(logits: Tensor, mask: Tensor) -> Tensor:

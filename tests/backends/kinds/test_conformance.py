@@ -202,7 +202,9 @@ def test_runs_in_another_thread_than_it_was_opened_in(backends: Opener, video_fr
     thread = threading.Thread(target=lambda: results.append(backend.infer(frames)))
     thread.start()
     thread.join()
-    np.testing.assert_array_equal(results[0], backend.infer(frames))
+    # On a GPU, cuDNN chooses the fastest of its algorithms in each thread anew, and they may round otherwise.
+    levels = 1 if backend.info.device.startswith("cuda") else 0
+    np.testing.assert_allclose(results[0].astype(int), backend.infer(frames).astype(int), rtol=0, atol=levels)
 
 
 def test_closes_twice_and_then_refuses_to_run(name: str, sources: Sources, video_frames: NDArray[np.uint8]) -> None:

@@ -7,12 +7,16 @@ import torch
 from cgtool.training.parts.masks import missed, on_plain_ground, split_mask
 
 
-def test_discriminators_see_the_object_on_gray() -> None:
-    images = torch.rand(2, 4, 8, 8) * 2 - 1
-    rgb, mask = split_mask(images)
+def test_discriminators_see_each_object_on_a_colour_of_its_own() -> None:
+    rgb, mask = split_mask(torch.rand(2, 4, 8, 8) * 2 - 1)
     assert mask is not None
     assert torch.equal(on_plain_ground(rgb, torch.ones_like(mask)), rgb)
-    assert not on_plain_ground(rgb, torch.zeros_like(mask)).any()
+    plain = on_plain_ground(rgb, torch.zeros_like(mask))
+    torch.testing.assert_close(plain, plain[..., :1, :1].expand_as(plain))
+    colours = torch.cat([on_plain_ground(rgb, torch.zeros_like(mask))[..., 0, 0] for _ in range(50)])
+    assert len({tuple(colour) for colour in colours.tolist()}) == 100
+    assert -1 <= colours.amin() < -0.8
+    assert 0.8 < colours.amax() <= 1
     assert split_mask(rgb)[1] is None
     assert on_plain_ground(rgb, None) is rgb
 

@@ -191,10 +191,10 @@ def recipes() -> list[str]:
 @pytest.mark.parametrize(
     "names",
     [
-        ["seasons", "season", "summer2winter", "day2sunset"],
+        ["seasons", "season", "small_season", "summer2winter", "day2sunset"],
         ["nights", "small_night", "day2night"],
-        ["strokes", "palette", "painter", "colours", "strokes_too", "photo2monet"],
-        ["where", "coats", "horse2zebra"],
+        ["strokes", "palette", "painter", "colours", "strokes_too", "small_painter", "photo2monet"],
+        ["where", "coats", "stripes", "horse2zebra"],
     ],
 )
 def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
-"""The mean of models that one training wrote at several steps: what changes from step to step falls out.
+"""The mean of models: of those that one training wrote at several steps, or of a model and what it was trained on to.
 
-``python -m tests.benchmarks.models.average_models OUT MODEL...`` averages the weights (Izmailov et al., "Averaging
-Weights Leads to Wider Optima and Better Generalization", 2018). The training's own average (``--ema``) looks back some
-thousand steps; this one over as many as the models are apart. Instance normalization has no statistics of its own to
-average.
+``python -m tests.benchmarks.models.average_models OUT MODEL...`` averages the weights; a model given twice counts
+twice. Over a training's steps, what changes from step to step falls out (Izmailov et al., "Averaging Weights Leads to
+Wider Optima and Better Generalization", 2018); its own average (``--ema``) looks back some thousand steps, this one
+over as many as the models are apart. Between a model and one that began with it (``--init``) lie models that are better
+than both (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). Instance normalization has no statistics
+of its own to average.
 """
 
 from __future__ import annotations
@@ -23,22 +25,23 @@ def average_models(out: Path, paths: Sequence[Path]) -> ModelFolder:
     """Write the mean of model folders.
 
     Args:
-        out: The new folder. Its provenance is that of the model with the most steps, and says what was averaged.
-        paths: Models of one run.
+        out: The new folder. Its provenance is that of the last model, and says what was averaged.
+        paths: Models of one run, or of two of which one began with the other's.
 
     Raises:
-        ValueError: They are not of one run.
+        ValueError: They are neither.
     """
-    models = sorted((read_model_folder(path) for path in paths), key=_steps)
-    if len({model.provenance["run"] for model in models}) != 1:
-        raise ValueError("these models are not of one run")
+    models = sorted((read_model_folder(path) for path in paths), key=_age)
     last = models[-1]
+    if not {_run(model) for model in models} <= {_run(last), _run_before(last)}:
+        raise ValueError("these models are neither of one run nor of two that went on from each other")
+    averaged = [{"run": _run(model), "steps": model.provenance["steps"]} for model in models]
     return save_model_folder(
         out,
         {direction: mean([load_generator(model, direction) for model in models]) for direction in last.directions},
         domains=last.domains,
         training_scale=last.training_scale,
-        provenance={**last.provenance, "mean_of_models_after": [_steps(model) for model in models]},
+        provenance={**last.provenance, "mean_of": averaged},
         defaults=last.defaults,
     )
 
@@ -51,10 +54,22 @@ def mean(nets: Sequence[Generator]) -> Generator:
     return nets[0]
 
 
-def _steps(model: ModelFolder) -> int:
-    steps = model.provenance["steps"]
-    assert isinstance(steps, int)
-    return steps
+def _run(model: ModelFolder) -> str:
+    return str(model.provenance["run"])
+
+
+def _run_before(model: ModelFolder) -> str:
+    """The run of the model that it began with; nothing if it began with none."""
+    before = model.provenance.get("init")
+    return str(before["provenance"]["run"]) if before else ""
+
+
+def _age(model: ModelFolder) -> tuple[int, int]:
+    """How many trainings it has behind it, and how many steps of the last."""
+    trainings, provenance = 0, model.provenance
+    while before := provenance.get("init"):
+        trainings, provenance = trainings + 1, before["provenance"]
+    return trainings, model.provenance["steps"]
 
 
 def main() -> None:

@@ -191,7 +191,7 @@ def recipes() -> list[str]:
 @pytest.mark.parametrize(
     "names",
     [
-        ["seasons", "season", "small_season", "summer2winter", "day2sunset"],
+        ["seasons", "season", "summer2winter", "sunsets", "day2sunset"],
         ["nights", "small_night", "day2night"],
         ["strokes", "palette", "painter", "colours", "strokes_too", "small_painter", "photo2monet"],
         ["where", "coats", "stripes", "horse2zebra"],

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -60,16 +61,17 @@ def _run(model: ModelFolder) -> str:
 
 def _run_before(model: ModelFolder) -> str:
     """The run of the model that it began with; nothing if it began with none."""
-    before = model.provenance.get("init")
-    return str(before["provenance"]["run"]) if before else ""
+    provenance: Any = model.provenance
+    return str(provenance["init"]["provenance"]["run"]) if provenance.get("init") else ""
 
 
 def _age(model: ModelFolder) -> tuple[int, int]:
     """How many trainings it has behind it, and how many steps of the last."""
-    trainings, provenance = 0, model.provenance
+    provenance: Any = model.provenance
+    trainings, steps = 0, int(provenance["steps"])
     while before := provenance.get("init"):
         trainings, provenance = trainings + 1, before["provenance"]
-    return trainings, model.provenance["steps"]
+    return trainings, steps
 
 
 def main() -> None:

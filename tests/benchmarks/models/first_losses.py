@@ -1,7 +1,7 @@
 """Records the first losses of a shipped model's recipe in its `model.json`; tests/test_recipes.py reproduces them.
 
 The recipe is the configuration in the provenance, begun from scratch, on a CPU in FP64: three steps that any machine
-with the data can repeat, of at most two images of each domain, for FP64 is slow. In FP32, Adam's first steps turn
+with the data can repeat, of at most two crops of 128 px of each domain, for FP64 is slow. In FP32, Adam's first steps turn
 rounding errors, which are each machine's own, into whole steps (see tests/training/steps/in_float64.py). A model that
 began with another has that one's recipe, losses included, in its provenance.
 """
@@ -23,7 +23,7 @@ from tests.benchmarks.models.snowiest import link_snowiest
 from tests.benchmarks.models.without_animals import link_without_objects
 from tests.training.steps.in_float64 import double_precision
 
-STEPS, BATCH = 3, 2
+STEPS, BATCH, SIDE = 3, 2, 128
 TEACHERS = Path(__file__).parents[2] / "warmstarts"
 DATA = {
     ("photo", "vangogh"): ("photo2monet", "vangogh"),
@@ -47,6 +47,7 @@ def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[d
     """
     options = {**recipe["config"], "precision": "fp32", "device": "cpu", "compile": False}
     options["batch"] = min(options["batch"], BATCH)
+    options["crop_size"] = min(options["crop_size"], SIDE)
     options["learn"] = "both"  # what learns alone needs a model to begin with
     if options.get("distill"):
         options["distill"] = str(TEACHERS / options["distill"])

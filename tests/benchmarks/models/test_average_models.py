@@ -40,7 +40,8 @@ def test_a_model_given_twice_counts_twice_beside_one_that_began_with_it(tmp_path
     before, after = write(tmp_path / "before", 50, "one"), write(tmp_path / "after", 5, "two", begun_with="one")
     average = average_models(tmp_path / "average", [after, before, before])
     assert average.provenance["run"] == "two"
-    assert [model["steps"] for model in average.provenance["mean_of"]] == [50, 50, 5]
+    parts = [("one", 50), ("one", 50), ("two", 5)]
+    assert average.provenance["mean_of"] == [{"run": run, "steps": steps} for run, steps in parts]
     for direction in average.directions:
         own, others = (load_generator(read_model_folder(path), direction).state_dict() for path in (after, before))
         for key, value in load_generator(average, direction).state_dict().items():

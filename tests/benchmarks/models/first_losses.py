@@ -1,9 +1,9 @@
 """Records the first losses of a shipped model's recipe in its `model.json`; tests/test_recipes.py reproduces them.
 
 The recipe is the configuration in the provenance, begun from scratch, on a CPU in FP64: three steps that any machine
-with the data can repeat, of at most two crops of 128 px of each domain, for FP64 is slow. In FP32, Adam's first steps turn
-rounding errors, which are each machine's own, into whole steps (see tests/training/steps/in_float64.py). A model that
-began with another has that one's recipe, losses included, in its provenance.
+with the data can repeat, of at most two crops of 128 px of each domain, for FP64 is slow. In FP32, Adam's first steps
+turn rounding errors, which are each machine's own, into whole steps (see tests/training/steps/in_float64.py). A model
+that began with another has that one's recipe, losses included, in its provenance.
 """
 
 from __future__ import annotations

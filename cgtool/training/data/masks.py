@@ -72,7 +72,7 @@ class Masks:
         return [*skipped, *filter(None, found)]
 
     def objects(self, count: int, short_side: int) -> Iterator[Image.Image]:
-        """The objects of `spread`'s images on gray, as discriminators see them."""
+        """The objects of `spread`'s images on gray."""
         paths = spread_paths(self.domain.paths, count)
         for path, image in zip(paths, spread(self.domain, count, short_side), strict=True):
             mask = load_mask(self.files.get(path), image.size)

@@ -1,8 +1,8 @@
 """``python -m tests.benchmarks.models.judged_later MODEL... --data DATA``: what ``--keep-best`` would have chosen.
 
-For models of one training that judged nothing on its way (``--judge-every 0``, on a machine lent by the minute) but
-wrote them (``--export-every``). The training's own judge looks at them: of the test pictures, one half gives the
-score that chooses, the other half the figures. A Markdown table, best first.
+For models of one training that judged nothing on its way (``--judge-every 0``, where minutes cost) but wrote them
+(``--export-every``). The training's own judge looks at them: of the test pictures, one half gives the score that
+chooses, the other half the figures. A Markdown table, best first.
 """
 
 from __future__ import annotations

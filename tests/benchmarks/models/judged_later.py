@@ -20,8 +20,8 @@ from cgtool.models.weights import load_generator
 from cgtool.training.config import TrainConfig
 from cgtool.training.data.images import find_domain, find_tests
 from cgtool.training.judge.judge import Judge
-from cgtool.training.judge.judgement import Figures
-from tests.benchmarks.models.tried import figure_cells
+from cgtool.training.judge.judgement import Judgement
+from tests.benchmarks.models.tried import figure_cells, markdown_table
 
 _HEADS = ("model", "steps", "score", "direction", "probe", "KID x1e3", "structure", "invented %")
 
@@ -35,9 +35,12 @@ def table(models: Sequence[ModelFolder], data: Path) -> str:
     )
     a, b = domains
     judge = Judge((a, b), (tests[0].paths, tests[1].paths), config, torch.device("cpu"))
-    rows = [row for model in models for row in _rows(model, judge, config.objective.learning)]
-    rows.sort(key=lambda row: (row[3], -float(row[2])))
-    return "\n".join("| " + " | ".join(row) + " |" for row in [_HEADS, ("---",) * len(_HEADS), *rows])
+    judged = [(model, _judged(model, judge)) for model in models]
+    rows = []
+    for direction in config.objective.learning:
+        judged.sort(key=lambda one: one[1].choosing[direction].score or 0, reverse=True)
+        rows += [_row(model, judgement, direction) for model, judgement in judged]
+    return markdown_table(_HEADS, rows)
 
 
 def config_of(model: ModelFolder) -> TrainConfig:
@@ -46,17 +49,15 @@ def config_of(model: ModelFolder) -> TrainConfig:
     return TrainConfig.from_options({**provenance["config"], "precision": "fp32", "device": "cpu", "distill": None})
 
 
-def _rows(model: ModelFolder, judge: Judge, learning: Sequence[Direction]) -> list[tuple[str, ...]]:
+def _judged(model: ModelFolder, judge: Judge) -> Judgement:
     provenance: Any = model.provenance
-    generators = {direction: load_generator(model, direction) for direction in DIRECTIONS}
-    judgement = judge.judge(provenance["steps"], generators)
+    return judge.judge(provenance["steps"], {direction: load_generator(model, direction) for direction in DIRECTIONS})
 
-    def row(direction: Direction) -> tuple[str, ...]:
-        chosen_by: Figures = judgement.choosing[direction]
-        told = f"{chosen_by.score or 0:.3f}", f"to {model.target(direction)}"
-        return (model.name, f"{judgement.step}", *told, *figure_cells(judgement.reporting[direction]))
 
-    return [row(direction) for direction in learning]
+def _row(model: ModelFolder, judgement: Judgement, direction: Direction) -> list[str]:
+    score = judgement.choosing[direction].score
+    told = "" if score is None else f"{score:.3f}", f"to {model.target(direction)}"
+    return [model.name, f"{judgement.step}", *told, *figure_cells(judgement.reporting[direction])]
 
 
 def main() -> None:

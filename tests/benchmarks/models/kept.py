@@ -14,15 +14,14 @@ from typing import Any
 from cgtool.config import DIRECTIONS
 from cgtool.models.folder import read_model_folder
 from cgtool.training.judge.judgement import Figures
-from tests.benchmarks.models.tried import figure_cells
+from tests.benchmarks.models.tried import figure_cells, markdown_table
 
 _HEADS = ("model", "step kept", "score", "direction", "probe", "KID x1e3", "structure", "invented %", "cycle, levels")
 
 
 def table(folders: Sequence[Path]) -> str:
     """Two rows for each model, one for each direction."""
-    rows = [_HEADS, ("---",) * len(_HEADS), *(row for folder in folders for row in _rows(folder))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown_table(_HEADS, (row for folder in folders for row in _rows(folder)))
 
 
 def _rows(folder: Path) -> list[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -78,9 +78,7 @@ def table(runs: Sequence[Run], hours: float | None = None) -> str:
     heads = ["run", "what differs", "CPU hours", "steps", "score"]
     heads += [f"to {targets[direction]}: {head}" for direction in DIRECTIONS for head in _HEADS]
     rows = [_row(run, _differing(run, runs), run.at(seconds)) for run in runs]
-    rule = ["---"] * len(heads)
-    lines = "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rule, *rows))
-    return f"Judged after {seconds / 3600:.2f} CPU hours:\n\n{lines}"
+    return f"Judged after {seconds / 3600:.2f} CPU hours:\n\n{markdown_table(heads, rows)}"
 
 
 def _differing(run: Run, runs: Sequence[Run]) -> str:
@@ -97,6 +95,11 @@ def _row(run: Run, what: str, found: tuple[float, Judgement] | None) -> list[str
     score = mean_score(judgement.reporting)
     cells = [run.name, what, hours, f"{judgement.step:,}", "" if score is None else f"{score:.3f}"]
     return cells + [cell for direction in DIRECTIONS for cell in figure_cells(judgement.reporting[direction])]
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of cells under their heads."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, ["---"] * len(heads), *rows))
 
 
 def figure_cells(figures: Figures) -> list[str]:

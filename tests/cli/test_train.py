@@ -191,9 +191,9 @@ def recipes() -> list[str]:
 @pytest.mark.parametrize(
     "names",
     [
-        ["seasons", "season", "summer2winter", "sunsets", "day2sunset"],
-        ["nights", "small_night", "day2night"],
-        ["strokes", "palette", "painter", "colours", "strokes_too", "small_painter", "photo2monet"],
+        ["seasons", "season", "small_season", "winters", "snow", "summer2winter", "summers", "sunsets", "day2sunset"],
+        ["nights", "small_night", "small_nights", "nights_alone", "day2night"],
+        ["strokes", "palette", "painter", "photos", "colours", "strokes_too", "small_painter", "photo2monet"],
         ["where", "coats", "stripes", "horse2zebra"],
     ],
 )

@@ -27,15 +27,15 @@ def average_models(out: Path, paths: Sequence[Path]) -> ModelFolder:
 
     Args:
         out: The new folder. Its provenance is that of the last model, and says what was averaged.
-        paths: Models of one run, or of two of which one began with the other's.
+        paths: Models of one run, or of several that went on from each other.
 
     Raises:
         ValueError: They are neither.
     """
     models = sorted((read_model_folder(path) for path in paths), key=_age)
     last = models[-1]
-    if not {_run(model) for model in models} <= {_run(last), _run_before(last)}:
-        raise ValueError("these models are neither of one run nor of two that went on from each other")
+    if not {_run(model) for model in models} <= set(_runs(last)):
+        raise ValueError("these models are neither of one run nor of several that went on from each other")
     averaged = [{"run": _run(model), "steps": model.provenance["steps"]} for model in models]
     return save_model_folder(
         out,
@@ -59,19 +59,20 @@ def _run(model: ModelFolder) -> str:
     return str(model.provenance["run"])
 
 
-def _run_before(model: ModelFolder) -> str:
-    """The run of the model that it began with; nothing if it began with none."""
+def _runs(model: ModelFolder) -> list[str]:
+    """Its own run, the run of the model that it began with, and so on."""
     provenance: Any = model.provenance
-    return str(provenance["init"]["provenance"]["run"]) if provenance.get("init") else ""
+    runs = [str(provenance["run"])]
+    while before := provenance.get("init"):
+        provenance = before["provenance"]
+        runs.append(str(provenance["run"]))
+    return runs
 
 
 def _age(model: ModelFolder) -> tuple[int, int]:
     """How many trainings it has behind it, and how many steps of the last."""
     provenance: Any = model.provenance
-    trainings, steps = 0, int(provenance["steps"])
-    while before := provenance.get("init"):
-        trainings, provenance = trainings + 1, before["provenance"]
-    return trainings, steps
+    return len(_runs(model)), int(provenance["steps"])
 
 
 def main() -> None:

@@ -34,9 +34,10 @@ def average_models(out: Path, paths: Sequence[Path]) -> ModelFolder:
     """
     models = sorted((read_model_folder(path) for path in paths), key=_age)
     last = models[-1]
-    if not {_run(model) for model in models} <= set(_runs(last)):
+    runs = [_runs(model)[0] for model in models]
+    if not set(runs) <= set(_runs(last)):
         raise ValueError("these models are neither of one run nor of several that went on from each other")
-    averaged = [{"run": _run(model), "steps": model.provenance["steps"]} for model in models]
+    averaged = [{"run": run, "steps": model.provenance["steps"]} for run, model in zip(runs, models, strict=True)]
     return save_model_folder(
         out,
         {direction: mean([load_generator(model, direction) for model in models]) for direction in last.directions},
@@ -53,10 +54,6 @@ def mean(nets: Sequence[Generator]) -> Generator:
     for weights in zip(*(net.parameters() for net in nets), strict=True):
         weights[0].copy_(torch.stack(weights).mean(0))
     return nets[0]
-
-
-def _run(model: ModelFolder) -> str:
-    return str(model.provenance["run"])
 
 
 def _runs(model: ModelFolder) -> list[str]:
@@ -78,7 +75,7 @@ def _age(model: ModelFolder) -> tuple[int, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="model folder to write")
-    parser.add_argument("models", nargs="+", type=Path, help="model folders of one training")
+    parser.add_argument("models", nargs="+", type=Path, help="models of one training, or of several that went on")
     arguments = parser.parse_args()
     print(average_models(arguments.out, arguments.models).path)
 

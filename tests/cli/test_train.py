@@ -191,12 +191,15 @@ def recipes() -> list[str]:
 @pytest.mark.parametrize(
     "names",
     [
-        ["seasons", "season", "small_season", "winters", "snow", "summer2winter", "summers", "sunsets", "day2sunset"],
+        [
+            "seasons", "season", "small_season", "winters", "snow", "summer2winter", "summers", "sunsets", "evenings",
+            "warm_evenings", "day2sunset",
+        ],
         ["nights", "small_night", "small_nights", "nights_alone", "day2night"],
         ["strokes", "palette", "painter", "photos", "colours", "strokes_too", "small_painter", "photo2monet"],
         ["where", "coats", "stripes", "horse2zebra"],
     ],
-)
+)  # fmt: skip
 def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in names:

@@ -18,8 +18,8 @@ from typing import Any
 from cgtool.tasks.train import TrainRequest, train
 from cgtool.training.config import TrainConfig
 from cgtool.training.files.metrics import read_metrics
+from tests.benchmarks.models.chosen import MEASURES, Measure, link_most
 from tests.benchmarks.models.joined import link_all
-from tests.benchmarks.models.snowiest import link_snowiest
 from tests.benchmarks.models.without_animals import link_without_objects
 from tests.training.steps.in_float64 import double_precision
 
@@ -32,6 +32,8 @@ DATA = {
 """Folders of ../shared/data that hold trainA and trainB by domains, where that is not one folder named after both."""
 LANDSCAPES_AND_TOWNS = ("photo2monet/trainA", "day2night/trainA")
 """By day, and without horses or zebras."""
+MOST_OF = {"winter": "snow", "sunset": "warmth"}
+"""What the pictures of a domain show most of, where not all of them were shown."""
 
 
 def first_losses(recipe: Mapping[str, Any], data: Path, scratch: Path) -> list[dict[str, float]]:
@@ -74,11 +76,11 @@ def folders(domains: tuple[str, str], about: Mapping[str, Any], data: Path, scra
     """Where a recipe's pictures are; what it chose or put together is made anew, of links."""
     a, b = (data / name for name in DATA.get(domains, 2 * ("2".join(domains),)))
     others = [data / name for name in LANDSCAPES_AND_TOWNS]
-    made = scratch / "pictures"
-    if domains[1] == "winter" and about["B"]["images"] < len(list((b / "trainB").iterdir())):
-        link_snowiest(a, made, about["B"]["images"])
-        a = b = made
-    elif domains[1] == "zebra" and (added := about["A"]["images"] - len(list((a / "trainA").iterdir()))):
+    made, count = scratch / "pictures", about["B"]["images"]
+    if count < len(list((b / "trainB").iterdir())) and (name := MOST_OF.get(domains[1])):
+        link_most(b, scratch / "chosen", Measure(MEASURES[name].share, count))
+        b = scratch / "chosen"
+    if domains[1] == "zebra" and (added := about["A"]["images"] - len(list((a / "trainA").iterdir()))):
         link_without_objects(a, made, others, added)
         a = b = made
     elif domains[1] == "sunset":

@@ -1,4 +1,4 @@
-"""Choosing the winters that show snow."""
+"""Choosing the winters that show snow, and the sunsets that are warm."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cgtool.errors import UsageError
-from tests.benchmarks.models.snowiest import link_snowiest, snow
+from tests.benchmarks.models.chosen import Measure, link_most, snow, warmth
 
 
 def picture(ground: tuple[int, int, int], *, covered: float = 1.0) -> NDArray[np.uint8]:
@@ -33,19 +33,27 @@ def test_snow_is_bright_and_nearly_grey_ground(ground: tuple[int, int, int], sha
     assert snow(picture(ground, covered=0.25)) == pytest.approx(share / 4)
 
 
+def test_warm_colours_are_redder_than_blue_wherever_they_are() -> None:
+    pixels = np.full((40, 30, 3), (60, 120, 200), np.uint8)
+    assert warmth(pixels) == 0
+    pixels[:10] = (250, 150, 40)
+    pixels[10:20] = (200, 190, 180)
+    assert warmth(pixels) == 0.25
+
+
 def test_the_snowiest_winters_and_all_summers_become_a_data_set(tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "out"
     for folder in ("trainA", "trainB", "testB"):
         (data / folder).mkdir(parents=True)
         for number, covered in enumerate((0.1, 0.9, 0.5, 0.7)):
             Image.fromarray(picture((240, 240, 240), covered=covered)).save(data / folder / f"{number}.png")
-    link_snowiest(data, out, 2)
+    link_most(data, out, Measure(snow, 2))
     assert sorted(path.name for path in out.iterdir()) == ["testB", "trainA", "trainB"]
     assert sorted(path.name for path in (out / "trainB").iterdir()) == ["1.png", "3.png"]
     assert (out / "trainB" / "3.png").read_bytes() == (data / "trainB" / "3.png").read_bytes()
     assert len(list((out / "trainA").iterdir())) == len(list((out / "testB").iterdir())) == 4
     with pytest.raises(FileExistsError):
-        link_snowiest(data, out, 2)
+        link_most(data, out, Measure(snow, 2))
     with pytest.raises(UsageError, match="holds 4"):
-        link_snowiest(data, tmp_path / "more", 5)
+        link_most(data, tmp_path / "more", Measure(snow, 5))
     assert not (tmp_path / "more").exists()

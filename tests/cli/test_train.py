@@ -197,7 +197,7 @@ def recipes() -> list[str]:
         ],
         ["nights", "small_night", "small_nights", "nights_alone", "day2night"],
         ["strokes", "palette", "painter", "photos", "colours", "strokes_too", "small_painter", "photo2monet"],
-        ["where", "coats", "stripes", "horse2zebra"],
+        ["where", "coats", "stripes", "bold_stripes", "horse2zebra"],
     ],
 )  # fmt: skip
 def test_the_readmes_recipes_run(tmp_path: Path, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
